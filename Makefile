@@ -1,0 +1,35 @@
+# Two commands on a fresh machine, each doing its own set-up: `make demo` and `make test`.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: demo test lint format clean
+
+# The stamp is rewritten when the dependencies change, so a second call installs nothing.
+$(VENV)/.demo: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[pretrain]'
+	touch $@
+
+$(VENV)/.test: pyproject.toml $(VENV)/.demo
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[pretrain,dev]'
+	touch $@
+
+demo: $(VENV)/.demo
+	$(BIN)/nightlab init pretrain demo --yes --if-new --parallel 2
+	cd demo && ../$(BIN)/python prepare.py
+	cd demo && ../$(BIN)/nightlab run --trials 8
+	cd demo && ../$(BIN)/nightlab report
+
+test: $(VENV)/.test
+	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/check
+
+lint: $(VENV)/.test
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
+
+format: $(VENV)/.test
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache

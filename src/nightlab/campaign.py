@@ -1,0 +1,374 @@
+"""One campaign: its state, opened from the ledger; opens trials, starts runs, settles verdicts."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nightlab import __version__
+from nightlab.change import Refused
+from nightlab.change.build import Builder
+from nightlab.change.keys import load_mapping
+from nightlab.change.normal import digest
+from nightlab.change.repository import CommittedFiles, Repository
+from nightlab.judge import Judge
+from nightlab.propose import NothingToPropose, Proposer
+from nightlab.remember.events import (
+    ChangeRefused,
+    Event,
+    RunEnded,
+    RunStarted,
+    SessionBegan,
+    SessionEnded,
+    TrialOpened,
+    TrialSettled,
+)
+from nightlab.remember.ledger import Entry, Ledger
+from nightlab.remember.record import Record
+from nightlab.remember.tsv import ResultsFile
+from nightlab.types import (
+    Change,
+    Decision,
+    History,
+    Idea,
+    Job,
+    Measurement,
+    NightlabError,
+    Outcome,
+    Purpose,
+    Trial,
+    Verdict,
+    Wanted,
+)
+
+REFUSALS = 20
+"""After this many refusals in a row a campaign stops: its proposer has run dry."""
+
+OnEvent = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a campaign's things lie: `home` is out of the checkout, in the git common folder."""
+
+    home: Path
+    results: Path
+    keys: str | None
+
+    def logs(self, tag: str) -> Path:
+        """The folder of a campaign's logs."""
+        return self.home / "logs" / tag
+
+    def artifacts(self, tag: str, trial: int) -> Path:
+        """The folder of a trial's artifacts, one folder a run."""
+        return self.home / "artifacts" / tag / str(trial)
+
+
+class Campaign:
+    """A campaign being worked on. Every change of its state is an event, saved before it acts."""
+
+    def __init__(
+        self,
+        tag: str,
+        ledger: Ledger,
+        repository: Repository,
+        builder: Builder,
+        place: Place,
+        on_event: OnEvent = lambda _: None,
+    ) -> None:
+        self.tag = tag
+        self.ledger = ledger
+        self.repository = repository
+        self.builder = builder
+        self.place = place
+        self.on_event = on_event
+        self.record_of = Record()
+        self.exhausted = ""
+        self._unsaved: list[Event] = []
+        self._results = ResultsFile(place.results)
+        self._codes: dict[str, str] = {}
+        for entry in ledger.read(tag):
+            self.record_of.apply(entry)
+        began = self.record_of.began
+        if began is None:
+            raise NightlabError(f"there is no campaign {tag!r} in the ledger")
+        self.branch = began.branch
+        self.protected = {
+            path: value
+            for path, value in repository.digests(began.base).items()
+            if not self._is_surface(path)
+        }
+
+    # -- what it knows -----------------------------------------------------------------------
+
+    @property
+    def history(self) -> History:
+        """The campaign at this instant, frozen."""
+        return self.record_of.history()
+
+    @property
+    def baseline_measured(self) -> bool:
+        """Whether trial 0 has a value on every seed of the panel."""
+        history = self.history
+        return set(history.seeds) <= set(history.baseline.values(history.metric))
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is in flight or waits for a verdict."""
+        return bool(self.record_of.run_trial or self.record_of.open)
+
+    def _is_surface(self, path: str) -> bool:
+        prefix = self.repository.prefix
+        return path.startswith(prefix) and self.builder.surface.owns(path[len(prefix) :])
+
+    # -- sessions ----------------------------------------------------------------------------
+
+    def begin_session(self, pid: int) -> None:
+        """Take the campaign up: settle what a killed process left, and put the views right."""
+        self._add(SessionBegan(pid, __version__, sys.version.split()[0]))
+        for run, trial in list(self.record_of.run_trial.items()):
+            self._add(RunEnded(run, trial, Outcome.INTERRUPTED.value, detail="Nightlab was killed"))
+        self.save()
+        for opened in self.record_of.trials:
+            if opened.verdict is None or opened.number == self.record_of.incumbent:
+                self._pin(opened)
+        self._move_branch()
+        self._rebuild_results()
+
+    def end_session(self, why: str) -> None:
+        """Put it down."""
+        self._add(SessionEnded(why))
+        self.save()
+
+    # -- runs --------------------------------------------------------------------------------
+
+    def wanted(
+        self, free: int, judge: Judge, proposer: Proposer, may_open: Callable[[], bool]
+    ) -> Iterator[Job]:
+        """Jobs for the free slots: what the judge asks for first, else a new trial."""
+        while free > 0:
+            asked = list(judge.wanted(self.history))[:free]
+            if not asked:
+                ready = self.baseline_measured and not self.exhausted and may_open()
+                if not (ready and self._open_trial(proposer)):
+                    return
+                continue
+            for wanted in asked:
+                yield self._start(wanted)
+                free -= 1
+
+    def record(self, measurement: Measurement) -> None:
+        """Take a measurement in. Raises NightlabError where the baseline itself fails."""
+        trial = self.record_of.run_trial[measurement.run]
+        self._add(
+            RunEnded(
+                run=measurement.run,
+                trial=trial,
+                outcome=measurement.outcome.value,
+                metrics=dict(measurement.metrics),
+                self_reported=dict(measurement.self_reported),
+                seconds=measurement.seconds,
+                detail=measurement.detail,
+            )
+        )
+        good = (Outcome.OK, Outcome.INTERRUPTED)
+        if trial == 0 and measurement.outcome not in good:
+            self.save()
+            log = self.record_of.baseline.runs[-1].log
+            raise NightlabError(
+                f"the baseline does not run ({measurement.outcome.value}: {measurement.detail});"
+                f" see {log}, mend the study, commit, and run `nightlab run --new`"
+            )
+
+    def settle(self, verdict: Verdict) -> None:
+        """Write the verdict down, then move the branch, or leave it."""
+        trial = self.record_of.trial(verdict.trial)
+        kept = verdict.decision is Decision.KEEP
+        commit = trial.commit
+        if kept:
+            message = keep_message(self.history, trial, verdict)
+            commit = self.repository.reword(trial.commit, message)
+        self._add(
+            TrialSettled(
+                trial=verdict.trial,
+                decision=verdict.decision.value,
+                rule=verdict.rule,
+                reason=verdict.reason,
+                evidence=dict(verdict.evidence),
+                commit=commit,
+            )
+        )
+        self.save()
+        if kept:
+            self._pin(self.record_of.trial(verdict.trial))
+            self._move_branch()
+        else:
+            shutil.rmtree(self.place.artifacts(self.tag, verdict.trial), ignore_errors=True)
+        if self.place.results.exists():
+            self._results.append(self.history, self.record_of.trial(verdict.trial))
+        else:
+            self._rebuild_results()
+
+    def save(self) -> None:
+        """Write what has happened since the last save, in one transaction."""
+        if self._unsaved:
+            events, self._unsaved = self._unsaved, []
+            self.ledger.append(self.tag, events)
+            for event in events:
+                self.on_event(event)
+
+    def _add(self, event: Event) -> None:
+        self.record_of.apply(Entry(0, self.ledger.clock(), event))
+        self._unsaved.append(event)
+
+    # -- opening a trial ---------------------------------------------------------------------
+
+    def _open_trial(self, proposer: Proposer) -> bool:
+        """Propose until a change is worth running. False where the proposer has run dry."""
+        while self.record_of.refused_in_a_row < REFUSALS:
+            try:
+                idea = proposer.propose(self.history)
+            except NothingToPropose as nothing:
+                self.exhausted = str(nothing)
+                return False
+            try:
+                change = self._admit(self.builder.build(idea, self._incumbent_files()))
+            except Refused as refused:
+                reason = str(refused)
+                self._add(ChangeRefused(idea.summary, idea.emitter, reason, dict(idea.parameters)))
+                self.save()
+                proposer.refused(idea, reason)
+                continue
+            self._open(change)
+            return True
+        last = self.record_of.last_refusal
+        why = f"; the last, {last.summary!r}: {last.reason}" if last else ""
+        self.exhausted = f"{REFUSALS} ideas in a row were refused{why}"
+        return False
+
+    def _admit(self, change: Change) -> Change:
+        """Raise Refused where this state was measured before, or this very diff has crashed."""
+        before = self.record_of.states.get(change.state)
+        if before is not None:
+            what = "the baseline" if before == 0 else f"trial {before}"
+            raise Refused(f"already tried: {what} is the same")
+        crashed = self.record_of.crashed.get(change.fingerprint)
+        if crashed is not None:
+            raise Refused(f"the same change crashed as trial {crashed}")
+        return change
+
+    def _incumbent_files(self) -> CommittedFiles:
+        return self.repository.files(self.history.incumbent.commit)
+
+    def _open(self, change: Change) -> None:
+        idea, parent = change.idea, self.history.incumbent
+        subject = " ".join(idea.summary.split())
+        commit = self.repository.commit(parent.commit, dict(change.files), subject_line(idea))
+        trial = len(self.record_of.trials) + 1
+        self._add(
+            TrialOpened(
+                trial=trial,
+                summary=subject,
+                hypothesis=idea.hypothesis,
+                emitter=idea.emitter,
+                commit=commit,
+                parent=parent.commit,
+                parameters=dict(change.parameters),
+                moved=dict(idea.parameters),
+                diff=change.diff,
+                lines=change.lines,
+                state=change.state,
+                fingerprint=change.fingerprint,
+            )
+        )
+
+    def _start(self, wanted: Wanted) -> Job:
+        number = self.record_of.runs + 1
+        trial = self.record_of.trial(wanted.trial)
+        logs = self.place.logs(self.tag)
+        logs.mkdir(parents=True, exist_ok=True)
+        log = logs / f"{trial.number}-seed{wanted.seed}-run{number}.log"
+        self._add(RunStarted(number, trial.number, wanted.seed, wanted.purpose.value, str(log)))
+        self.save()
+        if trial.number and not trial.runs:
+            self._pin(trial)
+        return self._job(number, trial, wanted.seed, wanted.purpose, log)
+
+    def _job(self, number: int, trial: Trial, seed: int, purpose: Purpose, log: Path) -> Job:
+        base = self.record_of.baseline.commit
+        return Job(
+            run=number,
+            trial=trial.number,
+            seed=seed,
+            purpose=purpose,
+            export=lambda folder: self.repository.export(trial.commit, folder),
+            harness=lambda folder: self.repository.export(base, folder),
+            code=self._code(trial.commit),
+            parameters=self._call_parameters(trial),
+            protected=self.protected,
+            log=log,
+            artifacts=self.place.artifacts(self.tag, trial.number) / str(number),
+        )
+
+    def _code(self, commit: str) -> str:
+        """Identity of all files but the keys file."""
+        if commit not in self._codes:
+            files, keys = self.repository.files(commit), self.place.keys
+            full = f"{self.repository.prefix}{keys}"
+            self._codes = {} if len(self._codes) > 64 else self._codes
+            self._codes[commit] = digest(
+                f"{path}:{blob}" for path, (blob, _) in files.entries.items() if path != full
+            )
+        return self._codes[commit]
+
+    def _call_parameters(self, trial: Trial) -> dict[str, Any]:
+        keys = self.place.keys
+        if keys is None:
+            return dict(trial.parameters)
+        return load_mapping(keys, self.repository.files(trial.commit)[keys])
+
+    # -- git and views -----------------------------------------------------------------------
+
+    def _pin(self, trial: Trial) -> None:
+        if trial.number:
+            self.repository.pin(f"refs/nightlab/{self.tag}/{trial.number}", trial.commit)
+
+    def _move_branch(self) -> None:
+        """Bring the branch to the incumbent, from where the ledger last left it."""
+        record, tip = self.record_of, self.repository.tip(self.branch)
+        wanted = record.trial(record.incumbent).commit
+        if tip == wanted:
+            return
+        expected = record.trial(record.previous_incumbent).commit if record.incumbent else None
+        self.repository.move(self.branch, wanted, expected)
+
+    def _rebuild_results(self) -> None:
+        if self.baseline_measured:
+            order = [self.record_of.trial(number) for number in self.record_of.order]
+            self._results.rebuild(self.history, order)
+
+
+def subject_line(idea: Idea | Trial) -> str:
+    """`exp: <summary> [emitter=<name>]`, on one line of at most 120 characters before the tag."""
+    summary = " ".join(idea.summary.split())[:120]
+    return f"exp: {summary}" + (f" [emitter={idea.emitter}]" if idea.emitter else "")
+
+
+def keep_message(history: History, trial: Trial, verdict: Verdict) -> str:
+    """The message of a kept commit: the subject, then what moved from what to what."""
+    lines = [subject_line(trial), ""]
+    if trial.hypothesis:
+        lines += [trial.hypothesis, ""]
+    names = sorted({name for run in trial.runs for name in run.metrics})
+    for name in sorted(names, key=lambda name: name != history.metric):
+        old, new = history.estimate(history.incumbent, name), history.estimate(trial, name)
+        if old is not None and new is not None:
+            share = f", {100 * (new - old) / abs(old):+.2f}%" if old else ""
+            lines.append(f"{name}: {old:.6g} -> {new:.6g} ({new - old:+.6g}{share})")
+    seeds = ", ".join(str(seed) for seed in sorted(trial.values(history.metric)))
+    lines += ["", f"Kept by {verdict.rule}: {verdict.reason} (seeds {seeds})."]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,79 @@
+"""From an idea to a change: apply it to the surface, and refuse what need not run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nightlab.change import Edits, Files, Refused, Surface
+from nightlab.change.normal import diff_fingerprint, digest, line_count, normal_form
+from nightlab.change.overlay import Overlay
+from nightlab.change.repository import CommittedFiles
+from nightlab.program.space import Space
+from nightlab.types import Change, Idea
+
+DiffOf = Callable[[str, "bytes | None", "bytes | None"], str]
+
+
+class Builder:
+    """Turns ideas into changes on top of an incumbent. `baseline` gives states their meaning."""
+
+    def __init__(
+        self, surface: Surface, space: Space, baseline: CommittedFiles, diff: DiffOf
+    ) -> None:
+        self.surface = surface
+        self.space = space
+        self.baseline = baseline
+        self.diff = diff
+
+    def build(self, idea: Idea, incumbent: CommittedFiles) -> Change:
+        """The change that the idea means. Raises Refused with the reason."""
+        unknown = [name for name in idea.parameters if name not in self.space]
+        if unknown:
+            raise Refused(f"not in the space: {', '.join(unknown)}")
+        outside = self.space.out_of_range(idea.parameters)
+        if outside:
+            raise Refused("; ".join(outside))
+        edits = self.surface.apply(idea, incumbent)
+        if not edits:
+            raise Refused("it changes nothing")
+        stray = [path for path in edits if not self.surface.owns(path)]
+        if stray:
+            raise Refused(f"an edit outside the surface: {', '.join(sorted(stray))}")
+        self._differs(edits, incumbent)
+        after = Overlay(incumbent, edits)
+        diff = "".join(self.diff(path, incumbent.get(path), new) for path, new in edits.items())
+        return Change(
+            idea=idea,
+            files=edits,
+            parameters=self.surface.read(after),
+            diff=diff,
+            lines=sum(
+                line_count(path, new) - line_count(path, incumbent.get(path))
+                for path, new in edits.items()
+            ),
+            state=self.state(incumbent, edits),
+            fingerprint=diff_fingerprint(diff),
+        )
+
+    def _differs(self, edits: Edits, incumbent: Files) -> None:
+        """Refuse an edit that only moves comments and layout."""
+        for path, new in edits.items():
+            old = incumbent.get(path)
+            if new is None or old is None or normal_form(path, new) != normal_form(path, old):
+                return
+        raise Refused("it changes comments or layout alone")
+
+    def state(self, incumbent: CommittedFiles, edits: Edits | None = None) -> str:
+        """Identity of the files after `edits`, by what differs from the baseline in substance."""
+        edits = edits or {}
+        after = Overlay(incumbent, edits)
+        parts: list[str] = []
+        for path in sorted({*after, *self.baseline}):
+            untouched = path not in edits and incumbent.blob(path) == self.baseline.blob(path)
+            if untouched or not self.surface.owns(path):
+                continue
+            ours, theirs = after.get(path), self.baseline.get(path)
+            form = normal_form(path, ours) if ours is not None else None
+            if form != (normal_form(path, theirs) if theirs is not None else None):
+                parts += [path, form if form is not None else "deleted"]
+        return digest(parts)

@@ -1,0 +1,127 @@
+"""`nightlab check`: platform, program, data and repository; what would happen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from nightlab.cli.find import Json, find_study, print_json
+from nightlab.types import NightlabError
+
+if TYPE_CHECKING:
+    from nightlab.study import Study
+
+
+def check(as_json: Json = False) -> None:
+    """Check the study and the machine, run nothing, and say what would happen."""
+    study = find_study()
+    findings = [*_repository(study), *_program(study), *_data(study), *_machine(study)]
+    wrong = [what for ok, what in findings if not ok]
+    if as_json:
+        print_json({"ok": not wrong, "findings": [{"ok": ok, "what": w} for ok, w in findings]})
+    else:
+        for ok, what in findings:
+            typer.echo(f"{'ok  ' if ok else 'NOT '} {what}")
+        typer.echo("")
+        print_config(study, (study.tags() or ["TAG"])[-1])
+    if wrong:
+        raise typer.Exit(1)
+
+
+Finding = tuple[bool, str]
+
+
+def _repository(study: Study) -> list[Finding]:
+    from nightlab.change.repository import git_is_installed
+
+    found: list[Finding] = [
+        (git_is_installed(), "git is installed" if git_is_installed() else "git is not installed")
+    ]
+    try:
+        head = study.repository.head()
+        found.append(
+            (True, f"the baseline would be {head[:12]} of {study.repository.branch_name()}")
+        )
+    except NightlabError as error:
+        return [*found, (False, str(error))]
+    dirty = [path for path in study.repository.uncommitted() if path != "program.md"]
+    if dirty:
+        names = ", ".join(dirty[:4]) + (" …" if len(dirty) > 4 else "")
+        found.append((True, f"not committed, so not part of the baseline: {names}"))
+    return found
+
+
+def _program(study: Study) -> list[Finding]:
+    from nightlab.program.space import describe
+
+    try:
+        builder = study.builder(study.repository.head())
+        values = builder.surface.read(builder.baseline)
+        study.proposer()
+        study.runner(lambda _: None)
+    except NightlabError as error:
+        return [(False, str(error))]
+    found: list[Finding] = [(True, sentence) for sentence in study.program.policy.sentences()]
+    space = study.settings.change.free()
+    odd = space.out_of_range({name: values[name] for name in space.parameters})
+    found += [(True, f"note: at the baseline, {text}") for text in odd]
+    for name, parameter in space.parameters.items():
+        found.append((True, f"{name} = {values[name]}, may be {describe(parameter)}"))
+    return found
+
+
+def _data(study: Study) -> list[Finding]:
+    from nightlab.run.inputs import missing_inputs
+
+    inputs = study.settings.run.inputs
+    missing = missing_inputs(study.folder, inputs)
+    there = [name for name in inputs if name not in missing]
+    mend = "make it (`python prepare.py`?) or mend run.inputs in program.md"
+    found: list[Finding] = [(True, f"input {name} is there") for name in there]
+    return found + [(False, f"input {name} is missing: {mend}") for name in missing]
+
+
+def _machine(study: Study) -> list[Finding]:
+    from nightlab.run.platform import ask_platform
+
+    run = study.settings.run
+    found: list[Finding] = [(True, str(ask_platform(study.folder, run.parallel)))]
+    if run.isolation != "required":
+        found.append((True, "isolation: none; runs are not sandboxed, and the report says so"))
+    tags = study.tags()
+    if tags:
+        found.append((True, f"noise: {_noise(study, tags[-1])}"))
+    else:
+        found.append((True, f"noise: not measured yet; the first {len(run.seeds)} runs do"))
+    return found
+
+
+def _noise(study: Study, tag: str) -> str:
+    from nightlab.judge.noise import measure_noise
+
+    campaign = study.campaign(tag)
+    if not campaign.baseline_measured:
+        return "not measured yet"
+    history, noise = campaign.history, measure_noise(campaign.history)
+    values = list(history.baseline.values(history.metric).values())
+    if noise.deterministic:
+        return f"none; {history.metric} is the same for every seed, so one run decides"
+    spread = max(values) - min(values)
+    return (
+        f"over {len(values)} seeds {history.metric} spreads by {spread:.4g}; a paired difference"
+        f" has a standard deviation of about {noise.sigma:.4g}"
+    )
+
+
+def print_config(study: Study, tag: str) -> None:
+    """Print the AutoResearch Config table."""
+    from nightlab.report.config import config_rows, config_table
+    from nightlab.run.platform import detect_platform
+
+    surface = study.builder(study.repository.head()).surface
+    files: Any = study.repository.files(study.repository.head())
+    scripts = sorted(path for path in files if path.endswith(".py") and not surface.owns(path))
+    platform = str(detect_platform(study.settings.run.parallel))
+    rows = config_rows(study.settings, study.program.policy, tag, scripts, platform)
+    typer.echo(config_table(rows), nl=False)

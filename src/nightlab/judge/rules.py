@@ -1,0 +1,156 @@
+"""The policy applied to measured values: veto, guardrails, improvement, simplicity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from nightlab.program.policy import Amount, Bound, Guardrail, Policy
+from nightlab.types import History, NightlabError, Trial
+
+_ROUNDING = 16 * 2.0**-52
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one rule says of a trial: whether it passes, and the sentence that tells why."""
+
+    rule: str
+    passed: bool
+    reason: str
+
+
+def exceeds(amount: float, limit: float, *scale: float) -> bool:
+    """Whether `amount` is above `limit` by more than the rounding of values of this scale.
+
+    0.8 - 0.7 does not exceed 0.1.
+    """
+    noise = _ROUNDING * max((abs(value) for value in scale), default=0.0)
+    return amount > limit + noise + 1e-9 * abs(limit)
+
+
+def reaches(amount: float, limit: float, *scale: float) -> bool:
+    """Whether `amount` is at or above `limit`, rounding aside."""
+    return not exceeds(limit, amount, *scale, limit, amount)
+
+
+def broken_rules(policy: Policy, history: History, trial: Trial) -> list[Finding]:
+    """Bounds and guardrails that the trial breaks, vetoes first."""
+    findings = [_bound(policy, rule, history, trial) for rule in policy.bounds]
+    findings += [_guardrail(policy, rule, history, trial) for rule in policy.guardrails]
+    return [finding for finding in findings if not finding.passed]
+
+
+def _metrics(trial: Trial) -> set[str]:
+    return {name for run in trial.runs for name in run.metrics}
+
+
+def _named(policy: Policy, pattern: str, *trials: Trial) -> list[str]:
+    """Metrics of these trials that a pattern names; the name itself where it is no pattern."""
+    if not set("*?[") & set(pattern):
+        return [pattern]
+    return policy.matching(pattern, set().union(*(_metrics(trial) for trial in trials)))
+
+
+def _bound(policy: Policy, rule: Bound, history: History, trial: Trial) -> Finding:
+    for name in _named(policy, rule.pattern, history.baseline, trial):
+        value = trial.mean(name)
+        if value is None:
+            return Finding("veto", False, f"{name} was not measured; {rule}")
+        gap = rule.value - value if rule.side == ">=" else value - rule.value
+        if exceeds(gap, 0.0, value, rule.value):
+            return Finding("veto", False, f"{name} is {value:.6g}; {rule}")
+    return Finding("veto", True, str(rule))
+
+
+def _guardrail(policy: Policy, rule: Guardrail, history: History, trial: Trial) -> Finding:
+    names = _named(policy, rule.pattern, history.baseline, trial)
+    for name in names:
+        pairs = history.differences(trial, history.baseline, name)
+        anchors = history.baseline.values(name)
+        if not pairs:
+            return Finding("guardrail", False, f"{name} was not measured; {rule}")
+        reference = sum(anchors[seed] for seed in pairs) / len(pairs)
+        move = sum(pairs.values()) / len(pairs)
+        worse = move if rule.direction == "increase" else -move
+        allowed = rule.amount.of(reference)
+        if exceeds(worse, allowed, reference, reference + move):
+            verb = f"{rule.direction}d by"
+            said = f"{name} {verb} {worse:.4f} > allowed {allowed:.4f} (over the baseline)"
+            return Finding("guardrail", False, said)
+    return Finding("guardrail", True, str(rule))
+
+
+def requirements(policy: Policy, history: History, trial: Trial) -> Finding:
+    """Whether the estimated improvement is one at all, and as large as every REQUIRE asks."""
+    gain = history.gain(trial, history.incumbent)
+    if gain is None:
+        return Finding("improvement", False, f"{history.metric} was not measured")
+    scale = _scale(history, trial)
+    if not exceeds(gain, 0.0, *scale):
+        word = "worse by" if exceeds(-gain, 0.0, *scale) else "no better:"
+        return Finding("improvement", False, f"{history.metric} {word} {abs(gain):.6g}")
+    for require in policy.requires:
+        reference = history.baseline if require.over == "baseline" else history.incumbent
+        over = history.gain(trial, reference)
+        least = required(require.amount, history, trial, reference)
+        if over is None or not reaches(over, least, *scale):
+            said = f"{history.metric} improves by {over or 0.0:.6g}, and {least:.6g}"
+            return Finding("improvement", False, f"{said} over the {require.over} is required")
+    return Finding("improvement", True, f"{history.metric} improves by {gain:.6g}")
+
+
+def required(amount: Amount, history: History, trial: Trial, reference: Trial) -> float:
+    """A REQUIRE in the metric's unit. Raises NightlabError for a percentage of zero."""
+    pairs = history.differences(trial, reference)
+    anchors = reference.values(history.metric)
+    mean = sum(anchors[seed] for seed in pairs) / len(pairs) if pairs else 0.0
+    if amount.percent and mean == 0.0:
+        mend = "write the requirement as an absolute amount"
+        raise NightlabError(f"REQUIRE: {amount} of {history.metric} = 0 has no size; {mend}")
+    return amount.of(mean)
+
+
+def simplicity(policy: Policy, history: History, trial: Trial, error: float) -> Finding:
+    """Fewer lines, and no real loss: the upper bound of the loss lies within what PREFER allows.
+
+    `error` is how far the true loss may lie above the estimate. Where that alone is larger than
+    PREFER's amount, the estimate must not be worse at all.
+    """
+    prefer = policy.prefer
+    gain = history.gain(trial, history.incumbent)
+    if prefer is None or trial.lines >= 0 or gain is None:
+        return Finding("simplicity", False, "not a simplification")
+    incumbent = history.incumbent.mean(history.metric) or 0.0
+    within, scale = prefer.within.of(incumbent), _scale(history, trial)
+    loss = -gain
+    fits = not exceeds(loss + error, within, *scale)
+    lost_in_noise = error > within and not exceeds(loss, 0.0, *scale)
+    shorter = f"{-trial.lines} lines shorter"
+    if fits or lost_in_noise:
+        return Finding("simplicity", True, f"{shorter}, {history.metric} within {within:g}")
+    return Finding("simplicity", False, f"{shorter}, but {history.metric} may lose {loss:.6g}")
+
+
+def _scale(history: History, trial: Trial) -> list[float]:
+    values: Iterable[float] = trial.values(history.metric).values()
+    return [*values, *history.incumbent.values(history.metric).values()]
+
+
+def check_policy(policy: Policy, history: History) -> None:
+    """Raise NightlabError where a rule names a metric that the baseline doesn't have."""
+    measured = _metrics(history.baseline)
+    rules: tuple[Bound | Guardrail, ...] = (*policy.bounds, *policy.guardrails)
+    for rule in rules:
+        if not policy.matching(rule.pattern, measured):
+            there = ", ".join(sorted(measured)) or "none"
+            raise NightlabError(
+                f"policy: `{rule}` names no metric of the baseline; it measured: {there}"
+            )
+    reference = history.baseline.mean(history.metric)
+    for require in policy.requires:
+        if require.amount.percent and reference == 0.0:
+            raise NightlabError(
+                f"policy: REQUIRE {require.amount} of a baseline {history.metric} of 0 has no size;"
+                " write the requirement as an absolute amount"
+            )

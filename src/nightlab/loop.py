@@ -1,0 +1,144 @@
+"""The loop: ask for runs, start them, record what comes back, settle. It knows no domain."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from pydantic import Field, field_validator
+
+from nightlab.campaign import Campaign
+from nightlab.judge import Judge
+from nightlab.program.settings import Section
+from nightlab.propose import Proposer
+from nightlab.run import Runner
+
+
+class StopSettings(Section):
+    """The `stop:` section of program.md: a campaign ends at whichever comes first."""
+
+    trials: int | None = Field(default=None, ge=0)
+    at: str | None = Field(default=None, pattern=r"^([01]?\d|2[0-3]):[0-5]\d$")
+    plateau: int | None = Field(default=None, ge=1)
+    cost: str | None = None
+
+    @field_validator("cost")
+    @classmethod
+    def _a_price(cls, cost: str | None) -> str | None:
+        number, _, unit = (cost or "").partition(" ")
+        if cost is not None and (unit != "USD" or not number.replace(".", "", 1).isdigit()):
+            raise ValueError(f"{cost!r} must read as in 20 USD")
+        return cost
+
+
+class Stop:
+    """When a session ends: trials, a time of day, a plateau, or a request from outside."""
+
+    def __init__(
+        self,
+        settings: StopSettings,
+        more: int | None = None,
+        until: str | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`more` trials from here on override `trials`; `until` (HH:MM) overrides `at`."""
+        self.settings = settings
+        self.more = more
+        self.clock = clock
+        self.requested = ""
+        at = until or settings.at
+        self.deadline = next_time(at, clock()) if at else None
+        self._limit: int | None = settings.trials
+
+    def begin(self, campaign: Campaign) -> None:
+        """Count from where the campaign stands."""
+        if self.more is not None:
+            self._limit = campaign.record_of.settled + self.more
+
+    def request(self, why: str) -> None:
+        """Ask the session to end at once, cleanly."""
+        self.requested = why
+
+    def may_open(self, campaign: Campaign) -> bool:
+        """Whether another trial may be begun."""
+        return not self.requested and not self._reached(campaign, len(campaign.record_of.trials))
+
+    def at_once(self) -> str:
+        """Why runs in flight must be stopped now, "" where they need not."""
+        if self.deadline is not None and self.clock() >= self.deadline:
+            return "the deadline has come"
+        return self.requested
+
+    def reached(self, campaign: Campaign) -> str:
+        """Why no new trial is begun, "" where one may be."""
+        return self._reached(campaign, campaign.record_of.settled) or campaign.exhausted
+
+    def _reached(self, campaign: Campaign, trials: int) -> str:
+        record = campaign.record_of
+        if self._limit is not None and trials >= self._limit:
+            return f"{self._limit} trials are done" if self._limit else "the baseline is measured"
+        since = record.settled - (record.order.index(record.kept[-1]) + 1 if record.kept else 0)
+        if self.settings.plateau is not None and since >= self.settings.plateau:
+            return f"plateau: {since} trials since the last keep"
+        if self.deadline is not None and record.settled:
+            typical = record.run_seconds / max(1, record.runs)
+            if self.clock() + typical > self.deadline:
+                return "the next run would not end before the deadline"
+        return ""
+
+
+def next_time(at: str, now: float) -> float:
+    """The next moment at which local clocks show `at` (HH:MM), in seconds since 1970."""
+    hour, minute = (int(part) for part in at.split(":"))
+    today = datetime.fromtimestamp(now)
+    moment = today.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    if moment.timestamp() <= now:
+        moment += timedelta(days=1)
+    return moment.timestamp()
+
+
+def run_loop(
+    campaign: Campaign, proposer: Proposer, judge: Judge, runner: Runner, stop: Stop
+) -> str:
+    """Work on a campaign until `stop` says so, and return why it stopped.
+
+    Only execution overlaps; proposing, deciding and settling happen one at a time.
+    """
+    campaign.begin_session(os.getpid())
+    stop.begin(campaign)
+    why = "it failed"
+    checked = campaign.baseline_measured
+    try:
+        with runner:
+            while not (why := _finished(campaign, stop)):
+                for job in campaign.wanted(
+                    runner.free, judge, proposer, lambda: stop.may_open(campaign)
+                ):
+                    runner.start(job)
+                for measurement in runner.finished():
+                    campaign.record(measurement)
+                    if not checked and campaign.baseline_measured:
+                        judge.check_baseline(campaign.history)
+                        checked = True
+                    while verdict := judge.decide(campaign.history):
+                        campaign.settle(verdict)
+                campaign.save()
+            for measurement in runner.interrupt():
+                campaign.record(measurement)
+    except BaseException as error:
+        why = f"it failed: {error}" if str(error) else f"it failed: {type(error).__name__}"
+        raise
+    finally:
+        campaign.end_session(why)
+    return why
+
+
+def _finished(campaign: Campaign, stop: Stop) -> str:
+    """Why the session is over: at once, or when nothing is open any more."""
+    if now := stop.at_once():
+        return now
+    if campaign.busy or not campaign.baseline_measured:
+        return ""
+    return stop.reached(campaign)

@@ -1,0 +1,40 @@
+"""A mistake in something the human wrote, told with file, line, key and the nearest known word."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from nightlab.types import NightlabError
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake. `line` counts from 1; 0 where no line can be named."""
+
+    file: str
+    line: int
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self.key}: {self.message}" if self.key else f"{place}: {self.message}"
+
+
+class ProgramError(NightlabError):
+    """Everything that is wrong with a program, all at once, a line each."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in problems))
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`; did you mean "seeds"?`, or the list of what there is, to follow a message."""
+    names = sorted(set(known))
+    near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    if near:
+        return f'; did you mean "{near[0]}"?'
+    return f"; known: {', '.join(names)}" if names else ""

@@ -1,0 +1,54 @@
+"""Where ideas come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from nightlab.program.policy import Policy
+from nightlab.program.space import Space
+from nightlab.types import History, Idea
+
+
+class NothingToPropose(Exception):
+    """The proposer has no idea left, or can't have one. The message says why, on one line."""
+
+
+class Proposer(Protocol):
+    """Has one idea at a time. The same history and refusals give the same idea."""
+
+    def propose(self, history: History) -> Idea:
+        """The next idea. Raises NothingToPropose."""
+        ...
+
+    def refused(self, idea: Idea, reason: str) -> None:
+        """The last idea was refused before it ran: it changes nothing, or was tried before."""
+        ...
+
+
+class Workspace(Protocol):
+    """A throwaway checkout of the incumbent, for a program to edit."""
+
+    folder: Path
+
+    def edits(self) -> Mapping[str, str | None]:
+        """Whole new texts of the files that were edited; None for a deleted one."""
+        ...
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a proposer may know of its study. Built by the study, handed to each proposer."""
+
+    space: Space
+    policy: Policy
+    prose: str
+    surface: tuple[str, ...]
+    workspace: Callable[[str], AbstractContextManager[Workspace]]
+    cancelled: Callable[[], bool] = lambda: False
+
+
+__all__ = ["NothingToPropose", "Proposer", "Setting", "Workspace"]

@@ -1,0 +1,99 @@
+"""The `command` proposer: any program that edits files; its diff is what counts."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from nightlab.propose import NothingToPropose, Setting
+from nightlab.propose.brief import write_brief
+from nightlab.propose.settings import ProposeSettings
+from nightlab.types import History, Idea
+
+_SAID = re.compile(r"^(summary|hypothesis):\s*(.+?)\s*$", re.MULTILINE)
+
+
+class CommandProposer:
+    """Runs a program in a throwaway repository of the incumbent.
+
+    It finds what is known as JSON in the file that NIGHTLAB_BRIEF names, edits files in its
+    current folder, and may print `summary: ...` and `hypothesis: ...` lines. Its exit status
+    decides nothing: no edit is an idea that changes nothing.
+    """
+
+    def __init__(self, settings: ProposeSettings, setting: Setting) -> None:
+        assert settings.command is not None
+        self.command = settings.command
+        self.limit = settings.time
+        self.setting = setting
+        self.refusals: list[str] = []
+
+    def propose(self, history: History) -> Idea:
+        with (
+            self.setting.workspace(history.incumbent.commit) as workspace,
+            tempfile.TemporaryDirectory(prefix="nightlab-brief-") as place,
+        ):
+            brief = write_brief(Path(place), self.setting, history, self.refusals)
+            printed = self._run(workspace.folder, brief, len(history.trials) + 1)
+            edits = dict(workspace.edits())
+        said = dict(_SAID.findall(printed))
+        default = f"edit {', '.join(sorted(edits))}" if edits else "no edit"
+        return Idea(
+            summary=said.get("summary", default),
+            hypothesis=said.get("hypothesis", ""),
+            emitter="command",
+            files=edits,
+        )
+
+    def refused(self, idea: Idea, reason: str) -> None:
+        self.refusals.append(f"{idea.summary}: {reason}")
+
+    def _run(self, folder: Path, brief: Path, trial: int) -> str:
+        environment = {**os.environ, "NIGHTLAB_BRIEF": str(brief), "NIGHTLAB_TRIAL": str(trial)}
+        with tempfile.TemporaryFile() as output:
+            process = subprocess.Popen(
+                ["/bin/sh", "-c", self.command],
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            try:
+                self._wait(process)
+            finally:
+                _end(process)
+            output.seek(max(0, output.seek(0, os.SEEK_END) - 65536))
+            printed = output.read().decode("utf-8", "replace")
+        if process.returncode == 127:
+            raise NothingToPropose(f"propose.command is not there: {printed.strip()[-160:]}")
+        return printed
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> None:
+        give_up = time.monotonic() + self.limit
+        while time.monotonic() < give_up and not self.setting.cancelled():
+            try:
+                process.wait(timeout=0.2)
+                return
+            except subprocess.TimeoutExpired:
+                continue
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill whatever is left of the program and its children."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+        except (ProcessLookupError, PermissionError):
+            break
+        try:
+            process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            continue
+    process.wait()

@@ -1,0 +1,1 @@
+"""The ledger, and the views that other tools read."""

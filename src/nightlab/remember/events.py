@@ -1,0 +1,159 @@
+"""Everything that happens in a campaign, as events: the only thing the ledger stores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, ClassVar
+
+from nightlab.types import NightlabError
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened. `at` is UTC seconds since 1970, set by the ledger."""
+
+    kind: ClassVar[str] = ""
+
+
+@dataclass(frozen=True)
+class CampaignBegan(Event):
+    """A campaign begins from `base`, under this program and on this platform."""
+
+    kind: ClassVar[str] = "campaign_began"
+    branch: str
+    base: str
+    metric: str
+    direction: str
+    seeds: list[int]
+    program: str
+    settings: dict[str, Any]
+    policy: list[str]
+    inputs: str
+    state: str
+    parameters: dict[str, Any]
+    platform: dict[str, Any]
+    isolation: str
+    budget: str
+    study: str
+
+
+@dataclass(frozen=True)
+class SessionBegan(Event):
+    """A process took the campaign up."""
+
+    kind: ClassVar[str] = "session_began"
+    pid: int
+    version: str
+    python: str
+
+
+@dataclass(frozen=True)
+class SessionEnded(Event):
+    """It put it down, and says why."""
+
+    kind: ClassVar[str] = "session_ended"
+    why: str
+
+
+@dataclass(frozen=True)
+class ChangeRefused(Event):
+    """An idea was refused before it ran; it gets no number."""
+
+    kind: ClassVar[str] = "change_refused"
+    summary: str
+    emitter: str
+    reason: str
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class TrialOpened(Event):
+    """A change became a trial: its commit is written, and its diff is safe here."""
+
+    kind: ClassVar[str] = "trial_opened"
+    trial: int
+    summary: str
+    hypothesis: str
+    emitter: str
+    commit: str
+    parent: str
+    parameters: dict[str, Any]
+    moved: dict[str, Any]
+    diff: str
+    lines: int
+    state: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class RunStarted(Event):
+    """A run is about to start."""
+
+    kind: ClassVar[str] = "run_started"
+    run: int
+    trial: int
+    seed: int
+    purpose: str
+    log: str
+
+
+@dataclass(frozen=True)
+class RunEnded(Event):
+    """A run ended; its metrics are finite numbers."""
+
+    kind: ClassVar[str] = "run_ended"
+    run: int
+    trial: int
+    outcome: str
+    metrics: dict[str, float] = field(default_factory=dict)
+    self_reported: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class TrialSettled(Event):
+    """A verdict. For a keep, `commit` is the commit that the branch moves to."""
+
+    kind: ClassVar[str] = "trial_settled"
+    trial: int
+    decision: str
+    rule: str
+    reason: str
+    evidence: dict[str, Any]
+    commit: str
+
+
+KINDS: dict[str, type[Event]] = {
+    event.kind: event
+    for event in (
+        CampaignBegan,
+        SessionBegan,
+        SessionEnded,
+        ChangeRefused,
+        TrialOpened,
+        RunStarted,
+        RunEnded,
+        TrialSettled,
+    )
+}
+
+
+def encode(event: Event) -> str:
+    """The event's own fields as strict JSON."""
+    return json.dumps(asdict(event), allow_nan=False, separators=(",", ":"))
+
+
+def decode(kind: str, body: str) -> Event:
+    """An event from its kind and JSON. Fields unknown to this version are an error."""
+    if kind not in KINDS:
+        mend = "it was written by a newer Nightlab; upgrade this one"
+        raise NightlabError(f"the ledger holds an event of an unknown kind {kind!r}: {mend}")
+    data: Mapping[str, Any] = json.loads(body)
+    names = {item.name for item in fields(KINDS[kind])}
+    if not names.issuperset(data):
+        extra = ", ".join(sorted(set(data) - names))
+        raise NightlabError(f"the ledger's {kind} has unknown fields ({extra}); upgrade Nightlab")
+    return KINDS[kind](**data)

@@ -1,0 +1,109 @@
+"""The ledger: one SQLite file of events, append-only, on disk before the world changes."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nightlab.remember.events import Event, decode, encode
+from nightlab.types import NightlabError
+
+VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS events (
+    id       INTEGER PRIMARY KEY AUTOINCREMENT,
+    campaign TEXT NOT NULL,
+    at       REAL NOT NULL,
+    kind     TEXT NOT NULL,
+    body     TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS events_by_campaign ON events (campaign, id);
+CREATE TRIGGER IF NOT EXISTS events_are_never_changed BEFORE UPDATE ON events
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS events_are_never_deleted BEFORE DELETE ON events
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row: an event, when it happened, and its place in the ledger."""
+
+    id: int
+    at: float
+    event: Event
+
+
+class Ledger:
+    """Every event of every campaign of a study. Safe to read while another process writes."""
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+        self.path = path
+        self.clock = clock
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._prepare()
+        except sqlite3.DatabaseError as error:
+            mend = "move it away to begin again, or restore it from a backup"
+            raise NightlabError(f"cannot use the ledger {path} ({error}); {mend}") from error
+        except OSError as error:
+            raise NightlabError(f"cannot write the ledger {path}: {error.strerror}") from error
+
+    def _prepare(self) -> None:
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version > VERSION:
+            raise NightlabError(
+                f"the ledger {self.path} is of format {version}, newer than this Nightlab's"
+                f" {VERSION}; upgrade Nightlab"
+            )
+        if version < VERSION:
+            self._db.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version={VERSION};COMMIT;")
+
+    def append(self, campaign: str, events: Sequence[Event]) -> list[Entry]:
+        """Write events in one transaction, on disk when this returns."""
+        at = self.clock()
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                entries = [Entry(self._insert(campaign, at, e), at, e) for e in events]
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            mend = "nothing after the last event is lost; mend it and run `nightlab run` again"
+            raise NightlabError(f"cannot write the ledger {self.path} ({error}); {mend}") from error
+        return entries
+
+    def _insert(self, campaign: str, at: float, event: Event) -> int:
+        cursor = self._db.execute(
+            "INSERT INTO events (campaign, at, kind, body) VALUES (?, ?, ?, ?)",
+            (campaign, at, event.kind, encode(event)),
+        )
+        return int(cursor.lastrowid or 0)
+
+    def read(self, campaign: str, after: int = 0) -> Iterator[Entry]:
+        """The events of one campaign, oldest first."""
+        rows = self._db.execute(
+            "SELECT id, at, kind, body FROM events WHERE campaign = ? AND id > ? ORDER BY id",
+            (campaign, after),
+        )
+        for number, at, kind, body in rows:
+            yield Entry(number, at, decode(kind, body))
+
+    def campaigns(self) -> list[str]:
+        """The tags of all campaigns, the one that was worked on last at the end."""
+        rows = self._db.execute("SELECT campaign FROM events GROUP BY campaign ORDER BY MAX(id)")
+        return [campaign for (campaign,) in rows]
+
+    def close(self) -> None:
+        """Close the file. Events are on disk already."""
+        self._db.close()

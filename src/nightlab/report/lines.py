@@ -1,0 +1,70 @@
+"""A campaign as plain lines: for logs, pipes and terminals without cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nightlab.campaign import Campaign
+from nightlab.remember.events import (
+    ChangeRefused,
+    Event,
+    RunEnded,
+    TrialOpened,
+    TrialSettled,
+)
+from nightlab.report.status import improvement_text
+from nightlab.types import Outcome, Progress
+
+
+class Lines:
+    """Says each thing that matters on a line of its own."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.say = say
+        self.campaign: Campaign | None = None
+
+    def begin(self, campaign: Campaign) -> None:
+        """Name the campaign and where it stands."""
+        self.campaign = campaign
+        record = campaign.record_of
+        if record.settled or record.runs:
+            self.say(f"campaign {campaign.tag} goes on at trial {len(record.trials) + 1}")
+        else:
+            self.say(f"campaign {campaign.tag} begins on branch {campaign.branch}")
+
+    def event(self, event: Event) -> None:
+        """Say what the event means, if it means something to a reader."""
+        line = event_line(event, self.campaign) if self.campaign else ""
+        if line:
+            self.say(line)
+
+    def progress(self, progress: Progress) -> None:
+        """Progress is not told in lines."""
+
+    def end(self, why: str) -> None:
+        """Say why it stopped, and where it stands."""
+        assert self.campaign is not None
+        history = self.campaign.history
+        self.say(f"stopped: {why}")
+        self.say(f"{history.metric}: {improvement_text(history)}")
+
+
+def event_line(event: Event, campaign: Campaign) -> str:
+    """One line for one event, "" for events that only matter to the ledger."""
+    history = campaign.history
+    if isinstance(event, RunEnded) and event.trial == 0:
+        value = event.metrics.get(history.metric)
+        told = f"{history.metric} {value:.6g}" if value is not None else event.outcome
+        seed = next(r.seed for r in history.baseline.runs if r.number == event.run)
+        return f"baseline seed {seed}: {told} ({event.seconds:.1f} s)"
+    if isinstance(event, RunEnded) and event.outcome == Outcome.INTERRUPTED.value:
+        return f"trial {event.trial}: run {event.run} was interrupted"
+    if isinstance(event, TrialOpened):
+        return f"trial {event.trial}: {event.summary}"
+    if isinstance(event, TrialSettled):
+        value = history.estimate(campaign.record_of.trial(event.trial))
+        told = f" {history.metric} {value:.6g}" if value is not None else ""
+        return f"trial {event.trial}: {event.decision.upper()}{told} ({event.rule}: {event.reason})"
+    if isinstance(event, ChangeRefused):
+        return f"refused: {event.summary}: {event.reason}"
+    return ""

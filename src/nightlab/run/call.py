@@ -1,0 +1,180 @@
+"""The call experiment: a Python function in a warm worker, for experiments of milliseconds."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nightlab.run.environment import base_environment, interpreter
+from nightlab.run.experiment import Slot, Steps, Wait
+from nightlab.run.inputs import lay_inputs
+from nightlab.run.processes import Processes, devnull
+from nightlab.run.settings import RunSettings
+from nightlab.types import Job, Measurement, Outcome
+
+_SCRIPT = Path(__file__).with_name("call_worker.py")
+
+
+@dataclass
+class Worker:
+    """A warm process with the study's module loaded, in a folder with one version of the code."""
+
+    code: str
+    pid: int
+    folder: Path
+    requests: int
+    replies: int
+    buffer: bytes = field(default=b"")
+
+    def ask(self, request: dict[str, object]) -> None:
+        """Send a request. Raises BrokenPipeError where the worker is gone."""
+        os.write(self.requests, json.dumps(request).encode() + b"\n")
+
+    def messages(self) -> list[dict[str, Any]] | None:
+        """What it has said since the last call; None where it has died."""
+        data = os.read(self.replies, 1 << 16)
+        if not data:
+            return None
+        *lines, self.buffer = (self.buffer + data).split(b"\n")
+        return [json.loads(line) for line in lines]
+
+    def close(self) -> None:
+        """Let it see the end of its requests, which ends it."""
+        for fd in (self.requests, self.replies):
+            os.close(fd)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class CallExperiment:
+    """Calls `module:function(parameters, seed[, report])`; one worker per slot and code version."""
+
+    def __init__(
+        self, settings: RunSettings, study: Path, prefix: str, metric: str, scratch: Path
+    ) -> None:
+        self.settings = settings
+        self.study = study
+        self.prefix = prefix
+        self.metric = metric
+        self.scratch = scratch
+        self.environment = base_environment(study, settings.parallel)
+        self.idle: list[Worker] = []
+        self.busy: dict[int, Worker] = {}
+        self._progress: dict[int, tuple[float, Mapping[str, float]]] = {}
+
+    def steps(self, slot: Slot) -> Steps:
+        job, began = slot.job, time.monotonic()
+        worker = self._take(job, slot.processes)
+        self.busy[job.run] = worker
+        slot.pids.append(worker.pid)
+        request = {"parameters": job.parameters, "seed": job.seed, "log": str(job.log)}
+        try:
+            worker.ask(request)
+            answer = yield from self._answer(job, worker, began)
+        except BrokenPipeError:
+            answer = None
+        except GeneratorExit:
+            self.busy.pop(job.run).close()
+            raise
+        self._progress.pop(job.run, None)
+        del self.busy[job.run]
+        seconds = time.monotonic() - began
+        if answer is not None:
+            self.idle.append(worker)
+            slot.pids.remove(worker.pid)
+            _drop_if_empty(job.log)
+            return self._measure(job, answer, seconds)
+        late = seconds >= self.settings.time_limit
+        slot.processes.kill(worker.pid, grace=0.5)
+        worker.close()
+        ended = yield Wait(pid=worker.pid)
+        assert not isinstance(ended, bool)
+        if late:
+            detail = f"killed after {self.settings.time_limit:g} s (run.timeout)"
+            return Measurement(job.run, Outcome.TIMEOUT, seconds=seconds, detail=detail)
+        detail = f"the worker died (exit {ended.code})"
+        return Measurement(job.run, Outcome.CRASH, seconds=seconds, detail=detail)
+
+    def _answer(self, job: Job, worker: Worker, began: float):  # type: ignore[no-untyped-def]
+        """The worker's final message, None where it died or ran out of time."""
+        deadline = began + self.settings.time_limit
+        while (yield Wait(fd=worker.replies, deadline=deadline)):
+            messages = worker.messages()
+            if messages is None:
+                return None
+            for message in messages:
+                if "progress" not in message:
+                    return message
+                self._progress[job.run] = (float(message["progress"]), message["values"])
+        return None
+
+    def progress(self, job: Job) -> tuple[float, Mapping[str, float]] | None:
+        return self._progress.get(job.run)
+
+    def close(self) -> None:
+        for worker in (*self.idle, *self.busy.values()):
+            worker.close()
+        self.idle, self.busy = [], {}
+
+    def _take(self, job: Job, processes: Processes) -> Worker:
+        """A warm worker for this version of the code, started if there is none."""
+        for worker in self.idle:
+            if worker.code == job.code:
+                self.idle.remove(worker)
+                return worker
+        while len(self.idle) + len(self.busy) >= self.settings.parallel and self.idle:
+            self.idle.pop(0).close()
+        return self._start(job, processes)
+
+    def _start(self, job: Job, processes: Processes) -> Worker:
+        folder = Path(tempfile.mkdtemp(prefix="worker-", dir=self.scratch))
+        job.export(folder)
+        lay_inputs(self.study, folder / self.prefix, self.settings.inputs)
+        their_requests, our_requests = os.pipe()
+        our_replies, their_replies = os.pipe()
+        empty = devnull()
+        try:
+            pid = processes.start(
+                [str(interpreter(self.study)), str(_SCRIPT), str(self.settings.call)],
+                folder=folder / self.prefix,
+                environment={**self.environment, "NIGHTLAB_BUDGET": self.settings.budget_text},
+                mark=f"{os.getpid()}.worker.{our_requests}",
+                stdin=empty,
+                stdout=empty,
+                extra=(their_requests, their_replies),
+                variable="NIGHTLAB_CHANNEL",
+            )
+        finally:
+            for fd in (their_requests, their_replies, empty):
+                os.close(fd)
+        return Worker(job.code, pid, folder, our_requests, our_replies)
+
+    def _measure(self, job: Job, answer: dict[str, object], seconds: float) -> Measurement:
+        if "error" in answer:
+            outcome = Outcome.OUT_OF_MEMORY if answer.get("memory") else Outcome.CRASH
+            return Measurement(job.run, outcome, seconds=seconds, detail=str(answer["error"]))
+        given = answer["metrics"]
+        assert isinstance(given, dict)
+        metrics = {name: value for name, value in given.items() if math.isfinite(value)}
+        if self.metric not in given:
+            detail = f"{self.settings.call} returned no {self.metric!r}"
+            return Measurement(job.run, Outcome.NO_METRIC, metrics, {}, seconds, detail)
+        if self.metric not in metrics:
+            detail = f"{self.metric} is {given[self.metric]}"
+            return Measurement(job.run, Outcome.NOT_FINITE, metrics, {}, seconds, detail)
+        return Measurement(job.run, Outcome.OK, metrics, {}, seconds)
+
+
+def _drop_if_empty(log: Path) -> None:
+    try:
+        if log.stat().st_size == 0:
+            log.unlink()
+    except OSError:
+        pass

@@ -1,0 +1,73 @@
+"""A warm process that calls a study's function again and again. Run as a script, by path.
+
+Requests and replies are JSON lines on two descriptors named in NIGHTLAB_CHANNEL; what the
+function prints goes to the log that the request names. It imports nothing from nightlab.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import os
+import random
+import sys
+import traceback
+from typing import Any, TextIO
+
+
+def main() -> None:
+    module_name, _, function_name = sys.argv[1].partition(":")
+    read_fd, write_fd = (int(number) for number in os.environ.pop("NIGHTLAB_CHANNEL").split(","))
+    replies = os.fdopen(write_fd, "w", buffering=1)
+    requests = os.fdopen(read_fd, "r", buffering=1)
+    sys.path[0] = os.getcwd()
+    function: Any = None
+    for line in requests:
+        request = json.loads(line)
+        _redirect(request["log"])
+        try:
+            if function is None:
+                function = getattr(importlib.import_module(module_name), function_name)
+            answer = _call(function, request, replies)
+        except BaseException as error:
+            traceback.print_exc()
+            what = f"{type(error).__name__}: {error}".splitlines()[0]
+            answer = {"error": what, "memory": isinstance(error, MemoryError)}
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                answer["error"] = f"the function raised {type(error).__name__}"
+        sys.stdout.flush()
+        sys.stderr.flush()
+        print(json.dumps(answer), file=replies)
+
+
+def _redirect(log: str) -> None:
+    fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(fd, 1)
+    os.dup2(fd, 2)
+    os.close(fd)
+
+
+def _call(function: Any, request: dict[str, Any], replies: TextIO) -> dict[str, Any]:
+    def report(step: int, fraction: float, **metrics: float) -> None:
+        message = {"progress": fraction, "values": {"step": step, **metrics}}
+        print(json.dumps(message), file=replies)
+
+    arguments = [request["parameters"], request["seed"]]
+    try:
+        wants_report = len(inspect.signature(function).parameters) >= 3
+    except (TypeError, ValueError):
+        wants_report = False
+    random.seed(request["seed"])
+    result = function(*arguments, report) if wants_report else function(*arguments)
+    if not isinstance(result, dict):
+        raise TypeError(f"{function.__name__} must return a dict of metrics, not {type(result)}")
+    metrics = {}
+    for name, value in result.items():
+        number = float(value)
+        metrics[str(name)] = number
+    return {"metrics": metrics}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""Inputs: data that is not in git. Linked into a run's folder, less the holdout; fingerprinted."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from hashlib import blake2b
+from pathlib import Path
+
+from nightlab.types import NightlabError
+
+
+def missing_inputs(study: Path, inputs: Sequence[str]) -> list[str]:
+    """Inputs that are not there."""
+    return [name for name in inputs if not _source(study, name).exists()]
+
+
+def _source(study: Path, name: str) -> Path:
+    return study / Path(name).expanduser()
+
+
+def lay_inputs(
+    study: Path, folder: Path, inputs: Sequence[str], without: Sequence[str] = ()
+) -> None:
+    """Link each input into `folder` at its own place; nothing named in `without` is left there.
+
+    Inputs outside the study are read where they are. Raises NightlabError where one is missing.
+    """
+    missing = missing_inputs(study, inputs)
+    if missing:
+        mend = "make it (`python prepare.py`?) or mend run.inputs in program.md"
+        raise NightlabError(f"input {', '.join(missing)} is missing: {mend}")
+    hidden = {study / Path(name).expanduser() for name in without}
+    for name in inputs:
+        if not Path(name).expanduser().is_absolute():
+            _link(study / name, folder / name, hidden)
+    for name in without:
+        if not Path(name).expanduser().is_absolute():
+            _remove(folder / name)
+
+
+def _link(source: Path, target: Path, hidden: set[Path]) -> None:
+    if source in hidden:
+        return
+    holds_hidden = any(source in path.parents for path in hidden)
+    if source.is_dir() and (holds_hidden or target.is_dir()):
+        target.mkdir(parents=True, exist_ok=True)
+        for child in source.iterdir():
+            _link(child, target / child.name, hidden)
+    elif not os.path.lexists(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(source)
+
+
+def _remove(path: Path) -> None:
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.is_dir():
+        shutil.rmtree(path)
+
+
+def fingerprint(study: Path, inputs: Sequence[str], cache: Path) -> str:
+    """Identity of the contents of all inputs. Unchanged files are known by inode, size and time.
+
+    `cache` is a file of ours that remembers the digests of files seen before.
+    """
+    if not inputs:
+        return ""
+    known: dict[str, str] = {}
+    with suppress(OSError, ValueError):
+        known = json.loads(cache.read_text())
+    total, seen = blake2b(digest_size=12), {}
+    for name in inputs:
+        source = _source(study, name)
+        for path in _files(source):
+            status = path.stat()
+            key = f"{path}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}"
+            seen[key] = known.get(key) or _digest(path)
+            total.update(f"{name}/{path.relative_to(source)}\0{seen[key]}\0".encode())
+    if seen != known:
+        cache.write_text(json.dumps(seen))
+    return total.hexdigest()
+
+
+def _files(source: Path) -> Iterator[Path]:
+    if source.is_file():
+        yield source
+    else:
+        yield from sorted(path for path in source.rglob("*") if path.is_file())
+
+
+def _digest(path: Path) -> str:
+    hashed = blake2b(digest_size=16)
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            hashed.update(chunk)
+    return hashed.hexdigest()

@@ -1,0 +1,134 @@
+"""The local runner: slots on this machine, each with a run in flight. It writes no scheduler."""
+
+from __future__ import annotations
+
+import select
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nightlab.run import OnProgress
+from nightlab.run.experiment import Experiment, Slot, Steps, Wait
+from nightlab.run.processes import Ended, Processes
+from nightlab.types import Job, Measurement, Outcome, Progress
+
+_TICK = 0.25
+_PATIENCE = 8.0
+
+
+@dataclass
+class _Running:
+    slot: Slot
+    steps: Steps
+    wait: Wait
+    done: Measurement | None = None
+
+
+class LocalRunner:
+    """Runs up to `parallel` jobs at a time, each in a fresh folder below `scratch`.
+
+    `keep_open` are descriptors that live as long as any process of a run may.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        scratch: Path,
+        parallel: int = 1,
+        on_progress: OnProgress = lambda _: None,
+        keep_open: Sequence[int] = (),
+    ) -> None:
+        self.experiment = experiment
+        self.scratch = scratch
+        self.parallel = parallel
+        self.on_progress = on_progress
+        self.processes = Processes(keep_open)
+        self.running: dict[int, _Running] = {}
+        self.ended: dict[int, Ended] = {}
+
+    def __enter__(self) -> LocalRunner:
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        self.processes.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for running in self.running.values():
+            running.steps.close()
+        self.running.clear()
+        self.experiment.close()
+        self.processes.__exit__()
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    @property
+    def free(self) -> int:
+        return self.parallel - len(self.running)
+
+    def start(self, job: Job) -> None:
+        slot = Slot(job, self.scratch / f"run-{job.run}", self.processes)
+        steps = self.experiment.steps(slot)
+        running = _Running(slot, steps, Wait())
+        self.running[job.run] = running
+        self._step(running, None)
+
+    def finished(self) -> Sequence[Measurement]:
+        until = time.monotonic() + _TICK
+        while True:
+            self._listen(max(0.0, until - time.monotonic()))
+            done = [r for r in self.running.values() if r.done]
+            if done or time.monotonic() >= until or not self.running:
+                break
+        for running in done:
+            del self.running[running.slot.job.run]
+        self._tell_progress()
+        return [r.done for r in done if r.done]
+
+    def interrupt(self) -> Sequence[Measurement]:
+        active = list(self.running.values())
+        pids = {pid for running in active for pid in running.slot.pids} - self.ended.keys()
+        for pid in pids:
+            self.processes.kill(pid, grace=2.0)
+        give_up = time.monotonic() + _PATIENCE
+        while pids - self.ended.keys() and time.monotonic() < give_up:
+            select.select([self.processes], [], [], 0.1)
+            self.ended |= {ended.pid: ended for ended in self.processes.ended()}
+        for running in active:
+            running.steps.close()
+            shutil.rmtree(running.slot.folder, ignore_errors=True)
+        self.running.clear()
+        return [Measurement(r.slot.job.run, Outcome.INTERRUPTED) for r in active]
+
+    def _listen(self, wait: float) -> None:
+        """Wait for something to happen, and let every run go on that can."""
+        if self.running and not any(r.done for r in self.running.values()):
+            fds = {r.wait.fd: r for r in self.running.values() if r.wait.fd is not None}
+            wait = 0.0 if self.processes.pending else wait
+            ready, _, _ = select.select([self.processes.fileno(), *fds], [], [], wait)
+            for fd in ready:
+                if fd in fds:
+                    self._step(fds[fd], True)
+        self.ended |= {ended.pid: ended for ended in self.processes.ended()}
+        now = time.monotonic()
+        for running in list(self.running.values()):
+            while not running.done and running.wait.pid in self.ended:
+                self._step(running, self.ended.pop(running.wait.pid))
+            deadline = running.wait.deadline
+            if not running.done and deadline is not None and now >= deadline:
+                self._step(running, False)
+
+    def _step(self, running: _Running, said: Ended | bool | None) -> None:
+        try:
+            running.wait = next(running.steps) if said is None else running.steps.send(said)
+        except StopIteration as finished:
+            running.done = finished.value
+            for pid in running.slot.pids:
+                self.ended.pop(pid, None)
+            shutil.rmtree(running.slot.folder, ignore_errors=True)
+
+    def _tell_progress(self) -> None:
+        for run, running in self.running.items():
+            told = self.experiment.progress(running.slot.job)
+            if told:
+                self.on_progress(Progress(run, *told))

@@ -1,0 +1,131 @@
+"""What a run printed: metrics on anchored lines or JSON lines, progress, last words."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+_ANSI = re.compile(rb"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_NUMBER = r"[+-]?(?:\d{1,3}(?:,\d{3})+(?:\.\d*)?|\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_METRIC = re.compile(
+    rf"^\s*(?P<name>[A-Za-z_][\w./@+-]*)\s*[:=]\s*(?P<value>{_NUMBER}|[+-]?(?:nan|inf|infinity))"
+    r"\s*%?\s*$",
+    re.IGNORECASE,
+)
+_PROGRESS = re.compile(rf"^\s*progress:\s*(?P<fraction>{_NUMBER})(?P<rest>.*)$")
+_PAIR = re.compile(rf"(?P<name>[A-Za-z_][\w./-]*)=(?P<value>{_NUMBER}|[+-]?nan|[+-]?inf)")
+_LONGEST_LINE = 1 << 16
+
+OUT_OF_MEMORY = re.compile(
+    r"CUDA out of memory|OutOfMemoryError|MPS backend out of memory|\bMemoryError\b"
+    r"|Cannot allocate memory|can't allocate memory|std::bad_alloc",
+)
+
+
+@dataclass
+class Printed:
+    """Numbers found in a log. `not_finite` names those whose last value was NaN or infinite."""
+
+    metrics: dict[str, float] = field(default_factory=dict)
+    not_finite: dict[str, float] = field(default_factory=dict)
+
+    def take(self, name: str, value: float) -> None:
+        """The last value wins."""
+        self.metrics.pop(name, None)
+        self.not_finite.pop(name, None)
+        (self.metrics if math.isfinite(value) else self.not_finite)[name] = value
+
+
+def parse_number(text: str) -> float:
+    """`1,234`, `1e-3`, `nan`."""
+    return float(text.replace(",", ""))
+
+
+def read_metrics(log: Path) -> Printed:
+    """Every metric of a log, in bounded memory whatever its size."""
+    found = Printed()
+    for line in _lines(log):
+        if line.startswith("{"):
+            try:
+                data = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(data, dict):
+                _take_mapping(found, data)
+            continue
+        match = _METRIC.match(line)
+        if match and match["name"] != "progress":
+            found.take(match["name"], parse_number(match["value"]))
+    return found
+
+
+def _take_mapping(found: Printed, data: dict[str, Any], prefix: str = "") -> None:
+    for key, value in data.items():
+        if isinstance(value, dict):
+            _take_mapping(found, value, f"{prefix}{key}.")
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            found.take(f"{prefix}{key}", float(value))
+
+
+def _lines(log: Path) -> Iterator[str]:
+    """Lines of a log, cut at carriage returns too, without colours, over-long ones skipped."""
+    if not log.exists():
+        return
+    with log.open("rb") as file:
+        rest, skipping = b"", False
+        while True:
+            chunk = file.read(1 << 18)
+            parts = re.split(rb"[\r\n]", rest + chunk)
+            rest = parts.pop()
+            if skipping and parts:
+                parts, skipping = parts[1:], False
+            for part in parts:
+                if len(part) <= _LONGEST_LINE:
+                    yield _clean(part)
+            if len(rest) > _LONGEST_LINE:
+                rest, skipping = b"", True
+            if not chunk:
+                if rest and not skipping:
+                    yield _clean(rest)
+                return
+
+
+def _clean(line: bytes) -> str:
+    return _ANSI.sub(b"", line).decode("utf-8", "replace").strip()
+
+
+def tail(log: Path, size: int = 8192) -> list[str]:
+    """The last lines of a log that hold anything."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - size))
+            data = file.read(size)
+    except OSError:
+        return []
+    return [line for part in re.split(rb"[\r\n]", data) if (line := _clean(part))]
+
+
+def last_words(log: Path, width: int = 160) -> str:
+    """The line that best says why a run ended badly: an error's own line, else the last one."""
+    lines = tail(log)
+    errors = [line for line in lines if re.match(r"^[\w.]*(Error|Exception|Interrupt)\b", line)]
+    return (errors or lines or [""])[-1][:width]
+
+
+def read_progress(log: Path) -> tuple[float, dict[str, float]] | None:
+    """The last `progress: 0.25 step=100 loss=2.31` line: its fraction and its pairs."""
+    for line in reversed(tail(log, 4096)):
+        match = _PROGRESS.match(line)
+        if match:
+            pairs = {
+                pair["name"]: float(pair["value"].replace(",", ""))
+                for pair in _PAIR.finditer(match["rest"])
+            }
+            return min(max(parse_number(match["fraction"]), 0.0), 1.0), pairs
+    return None

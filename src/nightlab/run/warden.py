@@ -1,0 +1,276 @@
+"""The process that owns every experiment process, so that none outlives Nightlab.
+
+Run as a script, with the number of a connected socket. It starts processes on request, each in a
+session of its own, watches their time and memory, and reports each end. It is the nearest living
+ancestor of everything they start, so a daemon can't slip away; when the socket closes, because
+Nightlab was killed, it kills all of them and leaves. It imports nothing from nightlab.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import Any
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+SAMPLE_EVERY = 0.2
+MARK = "NIGHTLAB_RUN"
+
+
+def _prctl() -> Any:
+    """The C library's prctl where there is one (Linux), else None."""
+    if not sys.platform.startswith("linux"):
+        return None
+    try:
+        return ctypes.CDLL(None, use_errno=True).prctl
+    except (OSError, AttributeError):
+        return None
+
+
+class Child:
+    """One process on request, and everything it started."""
+
+    def __init__(self, process: subprocess.Popen[bytes], request: dict[str, Any]) -> None:
+        now = time.monotonic()
+        self.process = process
+        self.started = now
+        self.deadline = now + request["timeout"] if request.get("timeout") else None
+        self.grace = float(request.get("grace", 5.0))
+        self.mark = request.get("mark", "")
+        self.kill_at: float | None = None
+        self.why = ""
+        self.peak = 0
+        self.family = {process.pid}
+
+    def terminate(self, why: str) -> None:
+        if self.kill_at is None:
+            self.why = why
+            self.kill_at = time.monotonic() + self.grace
+            self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, number)
+        for pid in self.family - {self.process.pid}:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, number)
+
+    def sample(self) -> None:
+        """Note who belongs to this child now, and how much memory they hold together."""
+        tree = descendants(self.process.pid)
+        self.family |= set(tree)
+        self.peak = max(self.peak, sum(resident(pid) for pid in [self.process.pid, *tree]))
+
+
+def descendants(pid: int) -> list[int]:
+    """Every living process below `pid`; empty where the system doesn't tell."""
+    found: list[int] = []
+    queue = [pid]
+    while queue:
+        parent = queue.pop()
+        with contextlib.suppress(OSError):
+            for task in os.listdir(f"/proc/{parent}/task"):
+                with open(f"/proc/{parent}/task/{task}/children") as file:
+                    children = [int(word) for word in file.read().split()]
+                found += children
+                queue += children
+    return found
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory in use by one process; 0 where that can't be read."""
+    try:
+        with open(f"/proc/{pid}/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
+def marked(pid: int) -> str:
+    """The run a process belongs to by its environment, "" where that can't be read."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb") as file:
+        for item in file.read().split(b"\0"):
+            if item.startswith(MARK.encode() + b"="):
+                return item.split(b"=", 1)[1].decode("utf-8", "replace")
+    return ""
+
+
+class Warden:
+    """Serves requests from one socket until it closes."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.children: dict[int, Child] = {}
+        self.buffer = b""
+        self.fds: list[int] = []
+        self.prctl = _prctl()
+        if self.prctl:
+            self.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        self.wake, wake_write = os.pipe()
+        os.set_blocking(self.wake, False)
+        os.set_blocking(wake_write, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+
+    def serve(self) -> None:
+        try:
+            while self._turn():
+                pass
+        finally:
+            self._end()
+
+    def _turn(self) -> bool:
+        wait = SAMPLE_EVERY if self.children else None
+        ready, _, _ = select.select([self.connection.fileno(), self.wake], [], [], wait)
+        if self.wake in ready:
+            with contextlib.suppress(BlockingIOError):
+                os.read(self.wake, 4096)
+        if self.connection.fileno() in ready and not self._read():
+            return False
+        self._reap()
+        self._watch()
+        return True
+
+    def _read(self) -> bool:
+        data, fds, _, _ = socket.recv_fds(self.connection, 1 << 16, 16)
+        if not data:
+            return False
+        self.fds += fds
+        self.buffer += data
+        while b"\n" in self.buffer:
+            line, self.buffer = self.buffer.split(b"\n", 1)
+            self._obey(json.loads(line))
+        return True
+
+    def _obey(self, request: dict[str, Any]) -> None:
+        if "kill" in request:
+            child = self.children.get(request["kill"])
+            if child:
+                child.grace = float(request.get("grace", child.grace))
+                child.terminate("killed")
+            return
+        fds, self.fds = self.fds, []
+        try:
+            self._tell(self._start(request, fds))
+        finally:
+            for fd in fds:
+                os.close(fd)
+
+    def _start(self, request: dict[str, Any], fds: list[int]) -> dict[str, Any]:
+        environment = request["environment"]
+        extra = fds[3:]
+        if request.get("variable"):
+            environment[request["variable"]] = ",".join(str(fd) for fd in extra)
+        environment[MARK] = request.get("mark", "")
+        parent = os.getpid()
+
+        def before_exec() -> None:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_DFL)
+            if self.prctl:
+                self.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+                if os.getppid() != parent:
+                    os._exit(1)
+
+        try:
+            process = subprocess.Popen(
+                request["argv"],
+                stdin=fds[0],
+                stdout=fds[1],
+                stderr=fds[2],
+                pass_fds=extra,
+                cwd=request["folder"],
+                env=environment,
+                start_new_session=True,
+                preexec_fn=before_exec,
+            )
+        except OSError as error:
+            return {"failed": f"{request['argv'][0]}: {error.strerror or error}"}
+        self.children[process.pid] = Child(process, request)
+        return {"started": process.pid}
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            child = self.children.pop(pid, None)
+            if child is None:
+                continue
+            child.process.returncode = os.waitstatus_to_exitcode(status)
+            self._clean_up_after(child)
+            unit = 1 if sys.platform == "darwin" else 1024
+            self._tell(
+                {
+                    "ended": pid,
+                    "code": child.process.returncode,
+                    "why": child.why,
+                    "seconds": time.monotonic() - child.started,
+                    "peak": max(child.peak, usage.ru_maxrss * unit),
+                }
+            )
+
+    def _clean_up_after(self, child: Child) -> None:
+        """Kill what the child left behind: its group, its family, and orphans that bear its mark.
+
+        A run of several processes shares one mark, so orphans wait for the last of them.
+        """
+        child.kill()
+        if any(other.mark == child.mark for other in self.children.values()):
+            return
+        for pid in descendants(os.getpid()):
+            ours = pid in self.children or any(pid in c.family for c in self.children.values())
+            if not ours and (marked(pid) in (child.mark, "") or not self.children):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+
+    def _watch(self) -> None:
+        now = time.monotonic()
+        for child in self.children.values():
+            child.sample()
+            if child.deadline is not None and now >= child.deadline:
+                child.terminate("timeout")
+            if child.kill_at is not None and now >= child.kill_at:
+                child.kill()
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        with contextlib.suppress(OSError):
+            self.connection.sendall(json.dumps(message).encode() + b"\n")
+
+    def _end(self) -> None:
+        for child in self.children.values():
+            child.sample()
+            child.kill()
+        give_up = time.monotonic() + 5
+        while time.monotonic() < give_up:
+            left = descendants(os.getpid())
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+            try:
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+            except ChildProcessError:
+                return
+            time.sleep(0.005)
+
+
+if __name__ == "__main__":
+    Warden(socket.socket(fileno=int(sys.argv[1]))).serve()

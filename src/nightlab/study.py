@@ -1,0 +1,326 @@
+"""A study: a program, its repository and its ledger, opened together."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from nightlab.campaign import Campaign, OnEvent, Place
+from nightlab.change.build import Builder
+from nightlab.change.files import build_surface
+from nightlab.change.repository import Repository, git_is_installed
+from nightlab.change.settings import ChangeSettings
+from nightlab.change.workspace import checkout
+from nightlab.judge.seedwise import SeedwiseJudge
+from nightlab.judge.settings import JudgeSettings
+from nightlab.loop import Stop, StopSettings, run_loop
+from nightlab.program import Program, read_program
+from nightlab.program.settings import Section
+from nightlab.propose import Proposer, Setting
+from nightlab.propose.build import build_proposer
+from nightlab.propose.settings import ProposeSettings, one_or_more
+from nightlab.remember.events import CampaignBegan
+from nightlab.remember.ledger import Ledger
+from nightlab.remember.lock import Holder, Lock, running
+from nightlab.remember.settings import RememberSettings
+from nightlab.run import OnProgress, Runner
+from nightlab.run.build import build_runner
+from nightlab.run.inputs import fingerprint, missing_inputs
+from nightlab.run.platform import detect_platform
+from nightlab.run.settings import RunSettings
+from nightlab.types import NightlabError
+
+VIEWS = ["autoresearch-summary.md", "charts/", "best/"]
+"""What Nightlab writes into a study besides the results file; hidden by info/exclude."""
+
+
+class Settings(Section):
+    """The whole yaml block of program.md: one section a room."""
+
+    change: ChangeSettings
+    propose: Annotated[
+        tuple[ProposeSettings, ...], BeforeValidator(one_or_more), Field(min_length=1)
+    ] = (ProposeSettings(),)
+    run: RunSettings
+    judge: JudgeSettings = JudgeSettings()
+    stop: StopSettings = StopSettings()
+    remember: RememberSettings = RememberSettings()
+
+
+@dataclass
+class Study:
+    """Everything that a command needs of a study. Open it with `open_study`."""
+
+    folder: Path
+    program: Program[Settings]
+    repository: Repository
+    home: Path
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of program.md."""
+        return self.program.settings
+
+    @property
+    def ledger_path(self) -> Path:
+        """The ledger, in the git common folder: safe from `git clean`."""
+        return self.home / "ledger.db"
+
+    @property
+    def results(self) -> Path:
+        """results.tsv, or what the program calls it."""
+        return self.folder / self.settings.remember.results
+
+    @property
+    def scratch(self) -> Path:
+        """Where runs have their folders: out of the repository, one place for each study."""
+        given = os.environ.get("NIGHTLAB_WORK")
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        top = Path(given) if given else cache / "nightlab" / "work"
+        return top / hashlib.blake2b(str(self.home).encode(), digest_size=6).hexdigest()
+
+    def ledger(self) -> Ledger:
+        """The ledger, made if there is none."""
+        return Ledger(self.ledger_path)
+
+    def running(self) -> Holder | None:
+        """Who is running a campaign of this study now, if anybody."""
+        return running(self.home / "lock")
+
+    def tags(self) -> list[str]:
+        """The campaigns of this study, the last one worked on at the end."""
+        if not self.ledger_path.exists():
+            return []
+        ledger = self.ledger()
+        try:
+            return ledger.campaigns()
+        finally:
+            ledger.close()
+
+    def pick(self, tag: str | None = None) -> str:
+        """The tag asked for, else that of the last campaign. Raises NightlabError for none."""
+        tags = self.tags()
+        if tag is not None and tag not in tags:
+            known = f"; there are: {', '.join(tags)}" if tags else ""
+            raise NightlabError(f"there is no campaign {tag!r}{known}")
+        if not tags:
+            raise NightlabError("no campaign yet: begin one with `nightlab run`")
+        return tag or tags[-1]
+
+    def campaign(self, tag: str, on_event: OnEvent = lambda _: None) -> Campaign:
+        """Open a campaign from the ledger."""
+        return self._campaign(tag, self.ledger(), on_event)
+
+    def _campaign(self, tag: str, ledger: Ledger, on_event: OnEvent) -> Campaign:
+        change = self.settings.change
+        place = Place(self.home, self.results, change.keys)
+        first = next((e.event for e in ledger.read(tag)), None)
+        if not isinstance(first, CampaignBegan):
+            raise NightlabError(f"there is no campaign {tag!r} in the ledger")
+        return Campaign(tag, ledger, self.repository, self.builder(first.base), place, on_event)
+
+    def builder(self, base: str) -> Builder:
+        """What turns ideas into changes, relative to this baseline."""
+        change = self.settings.change
+        surface = build_surface(change)
+        files = self.repository.files(base)
+        return Builder(surface, change.free(), files, self.repository.diff)
+
+    def begin(self, tag: str | None, ledger: Ledger) -> str:
+        """Write the first event of a new campaign at HEAD. Returns its tag."""
+        base = self.repository.head()
+        builder = self.builder(base)
+        parameters = builder.surface.read(builder.baseline)
+        taken = set(ledger.campaigns())
+        tag = tag or free_tag(
+            lambda t: t in taken or self.repository.tip(self._branch(t)) is not None
+        )
+        branch = self._branch(tag)
+        if self.repository.tip(branch) is not None:
+            mend = "choose another with --tag, or delete it with `git branch -D`"
+            raise NightlabError(f"branch {branch} exists and is not this ledger's; {mend}")
+        self._check_inputs()
+        run, policy = self.settings.run, self.program.policy
+        event = CampaignBegan(
+            branch=branch,
+            base=base,
+            metric=policy.metric,
+            direction=policy.direction.value,
+            seeds=list(run.seeds),
+            program=self.program_hash(),
+            settings=self.settings.model_dump(mode="json", by_alias=True),
+            policy=policy.sentences(),
+            inputs=self._fingerprint(),
+            state=builder.state(builder.baseline),
+            parameters=parameters,
+            platform=detect_platform(run.parallel).as_dict(),
+            isolation="none",
+            budget=run.budget_text,
+            study=self.program.title,
+        )
+        ledger.append(tag, [event])
+        return tag
+
+    def program_hash(self) -> str:
+        """Changes when a number, or what is made of it, would."""
+        return self.program.hash_of("run", "judge")
+
+    def check_continues(self, campaign: Campaign) -> None:
+        """Raise NightlabError where what is measured has changed since the campaign began."""
+        began = campaign.record_of.began
+        assert began is not None
+        mend = "numbers would not compare; take it back, or begin again with `nightlab run --new`"
+        if began.program != self.program_hash():
+            raise NightlabError(
+                f"the policy, run or judge section of program.md changed since {campaign.tag}"
+                f" began: {mend}"
+            )
+        changed = self._changed_harness(began.base, campaign)
+        if changed:
+            raise NightlabError(
+                f"{', '.join(changed[:3])} changed since campaign {campaign.tag} began: {mend}"
+            )
+        self._check_inputs()
+        if began.inputs != self._fingerprint():
+            raise NightlabError(f"the inputs changed since campaign {campaign.tag} began: {mend}")
+
+    def _changed_harness(self, base: str, campaign: Campaign) -> list[str]:
+        then = self.repository.files(base)
+        now = self.repository.files(self.repository.head())
+        return sorted(
+            path
+            for path in {*then, *now}
+            if not campaign.builder.surface.owns(path)
+            and path not in ("program.md", ".gitignore")
+            and then.blob(path) != now.blob(path)
+        )
+
+    def _check_inputs(self) -> None:
+        run = self.settings.run
+        missing = missing_inputs(self.folder, (*run.inputs, *run.holdout))
+        tracked = self.repository.files(self.repository.head())
+        missing = [m for m in missing if not any(f.startswith(m) for f in tracked)]
+        if missing:
+            mend = "make it first (`python prepare.py`?), or mend run.inputs in program.md"
+            raise NightlabError(f"input {', '.join(missing)} is missing: {mend}")
+
+    def _fingerprint(self) -> str:
+        self.home.mkdir(parents=True, exist_ok=True)
+        return fingerprint(self.folder, self.settings.run.inputs, self.home / "inputs.json")
+
+    def _branch(self, tag: str) -> str:
+        return f"{self.settings.change.branch}/{tag}"
+
+    def proposer(self, cancelled: Callable[[], bool] = lambda: False) -> Proposer:
+        """The proposer that the program names."""
+        change, run = self.settings.change, self.settings.run
+        hidden = (*run.holdout, *VIEWS)
+        named = (*change.files, *(name for name in (change.block, change.keys) if name))
+        setting = Setting(
+            space=change.free(),
+            policy=self.program.policy,
+            prose=self.program.prose,
+            surface=tuple(dict.fromkeys(named)),
+            workspace=lambda commit: checkout(
+                self.repository, commit, hidden, self.scratch.with_suffix(".proposals")
+            ),
+            cancelled=cancelled,
+        )
+        return build_proposer(self.settings.propose, setting)
+
+    def judge(self) -> SeedwiseJudge:
+        """The judge that the policy and the judge section describe."""
+        return SeedwiseJudge(self.program.policy, self.settings.judge)
+
+    def runner(self, on_progress: OnProgress, keep_open: Sequence[int] = ()) -> Runner:
+        """The runner that the run section names."""
+        return build_runner(
+            self.settings.run,
+            study=self.folder,
+            prefix=self.repository.prefix,
+            metric=self.program.policy.metric,
+            scratch=self.scratch,
+            on_progress=on_progress,
+            keep_open=keep_open,
+        )
+
+    def run(
+        self,
+        *,
+        tag: str | None = None,
+        new: bool = False,
+        trials: int | None = None,
+        until: str | None = None,
+        on_campaign: Callable[[Campaign], None] = lambda _: None,
+        on_event: OnEvent = lambda _: None,
+        on_progress: OnProgress = lambda _: None,
+        on_stop: Callable[[Stop], None] = lambda _: None,
+    ) -> tuple[Campaign, str]:
+        """Go on with a campaign, or begin one, until it stops. Returns it, and why it stopped."""
+        if not git_is_installed():
+            raise NightlabError("git is not installed; `apt install git`, or the like")
+        self.repository.head()
+        lock = Lock(self.home / "lock")
+        lock.acquire(tag or "")
+        ledger = self.ledger()
+        try:
+            known = ledger.campaigns()
+            begin = new or not known or (tag is not None and tag not in known)
+            if new and tag in known:
+                raise NightlabError(f"campaign {tag!r} exists; choose another --tag, or drop --new")
+            chosen = self.begin(tag, ledger) if begin else (tag or known[-1])
+            lock.rename(chosen)
+            campaign = self._campaign(chosen, ledger, on_event)
+            self.check_continues(campaign)
+            self._check_checked_out(campaign)
+            self.repository.exclude([self.settings.remember.results, *VIEWS])
+            on_campaign(campaign)
+            stop = Stop(self.settings.stop, trials, until, time.time)
+            on_stop(stop)
+            proposer = self.proposer(lambda: bool(stop.at_once()))
+            runner = self.runner(on_progress, keep_open=(lock.fd,))
+            why = run_loop(campaign, proposer, self.judge(), runner, stop)
+            return campaign, why
+        finally:
+            ledger.close()
+            lock.release()
+
+    def _check_checked_out(self, campaign: Campaign) -> None:
+        where = self.repository.checked_out(campaign.branch)
+        if where is not None:
+            raise NightlabError(
+                f"branch {campaign.branch} is checked out in {where}, and Nightlab moves it;"
+                " `git switch` to another branch there first"
+            )
+
+
+def free_tag(is_taken: Callable[[str], bool]) -> str:
+    """Today as a tag, such as mar8; with -2, -3 … where that is taken."""
+    today = date.today()
+    first = f"{today:%b}{today.day}".lower()
+    tag, number = first, 1
+    while is_taken(tag):
+        number += 1
+        tag = f"{first}-{number}"
+    return tag
+
+
+def open_study(folder: Path) -> Study:
+    """Open the study at `folder`. Raises NightlabError where it isn't one, or says wrong things."""
+    folder = folder.resolve()
+    program = read_program(folder / "program.md", Settings)
+    repository = Repository(folder)
+    slug = repository.prefix.strip("/").replace("/", "--")
+    home = repository.common / "nightlab" / slug if slug else repository.common / "nightlab"
+    return Study(folder, program, repository, home)
+
+
+__all__ = ["Settings", "Study", "free_tag", "open_study"]

@@ -1,0 +1,264 @@
+"""What flows through the house: ideas, changes, runs, trials, verdicts, history. All frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any, TypeAlias
+
+Value: TypeAlias = bool | int | float | str
+"""One value of a parameter."""
+
+Parameters = Mapping[str, Value]
+Metrics = Mapping[str, float]
+
+
+class NightlabError(Exception):
+    """Something the user can mend. The message is one line that says what and how."""
+
+
+class Direction(str, Enum):
+    """Which way the primary metric is better."""
+
+    MINIMIZE = "minimize"
+    MAXIMIZE = "maximize"
+
+    @property
+    def sign(self) -> int:
+        """+1 where a larger value is better, -1 where a smaller one is."""
+        return 1 if self is Direction.MAXIMIZE else -1
+
+
+class Purpose(str, Enum):
+    """Why a run was made."""
+
+    BASELINE = "baseline"
+    PANEL = "panel"
+
+
+class Outcome(str, Enum):
+    """How a run ended. Only `ok` carries a metric that may decide anything."""
+
+    OK = "ok"
+    CRASH = "crash"
+    TIMEOUT = "timeout"
+    OUT_OF_MEMORY = "out_of_memory"
+    NO_METRIC = "no_metric"
+    NOT_FINITE = "not_finite"
+    HARNESS_CHANGED = "harness_changed"
+    INTERRUPTED = "interrupted"
+
+
+class Decision(str, Enum):
+    """What a verdict says of its trial."""
+
+    KEEP = "keep"
+    DISCARD = "discard"
+    CRASH = "crash"
+
+
+@dataclass(frozen=True)
+class Idea:
+    """What a proposer wants tried, before a surface has turned it into files.
+
+    `parameters` holds only the values that move; `files` the whole new texts of edited files
+    (None deletes one). Either may be empty, not both.
+    """
+
+    summary: str
+    hypothesis: str = ""
+    emitter: str = ""
+    parameters: Parameters = field(default_factory=dict)
+    files: Mapping[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Change:
+    """One idea as an edit of the study's files.
+
+    `files` maps paths (relative to the study) to new contents, None for a deletion. `lines` is
+    net lines added, comments and layout aside. `state` identifies the normalised contents after
+    the change, `fingerprint` the normalised diff. `parameters` are all values of the space after
+    the change.
+    """
+
+    idea: Idea
+    files: Mapping[str, bytes | None]
+    parameters: Parameters
+    diff: str
+    lines: int
+    state: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run to be executed: what a runner needs, and nothing it could misuse.
+
+    `export(folder)` lays the trial's files into an empty folder, `harness(folder)` the pristine
+    ones of the baseline. `code` is equal for two jobs whose files differ only in parameter values.
+    `parameters` is the whole mapping of the `keys` file, for `call` experiments. `protected` maps
+    each file outside the surface to the blake2b digest of its contents.
+    """
+
+    run: int
+    trial: int
+    seed: int
+    purpose: Purpose
+    export: Callable[[Path], None]
+    harness: Callable[[Path], None]
+    code: str
+    parameters: Mapping[str, Any]
+    protected: Mapping[str, str]
+    log: Path
+    artifacts: Path
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A run that the judge asks for. Trial 0 is the baseline."""
+
+    trial: int
+    seed: int
+    purpose: Purpose
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What came out of one run. `metrics` are finite numbers; `seconds` is wall time.
+
+    `self_reported` holds what an untrusted half printed about itself; it never decides.
+    """
+
+    run: int
+    outcome: Outcome
+    metrics: Metrics = field(default_factory=dict)
+    self_reported: Metrics = field(default_factory=dict)
+    seconds: float = 0.0
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run in flight stands: `fraction` of its budget done (0 to 1), or None if unknown."""
+
+    run: int
+    fraction: float | None
+    values: Metrics = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One execution of the experiment. `outcome` is None while it is in flight."""
+
+    number: int
+    trial: int
+    seed: int
+    purpose: Purpose
+    log: str
+    started: float
+    outcome: Outcome | None = None
+    metrics: Metrics = field(default_factory=dict)
+    self_reported: Metrics = field(default_factory=dict)
+    seconds: float = 0.0
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was decided about a trial, by which rule, on what evidence."""
+
+    trial: int
+    decision: Decision
+    rule: str
+    reason: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One change, tried. Trial 0 is the baseline.
+
+    `commit` is the one that was measured until a keep rewrites its message; `parent` the incumbent
+    it was built from. `lines` is net lines added (negative: the study became shorter).
+    """
+
+    number: int
+    commit: str
+    parent: str = ""
+    summary: str = "baseline"
+    hypothesis: str = ""
+    emitter: str = ""
+    parameters: Parameters = field(default_factory=dict)
+    moved: Parameters = field(default_factory=dict)
+    diff: str = ""
+    lines: int = 0
+    state: str = ""
+    fingerprint: str = ""
+    opened: float = 0.0
+    settled: float = 0.0
+    runs: tuple[Run, ...] = ()
+    verdict: Verdict | None = None
+
+    @property
+    def in_flight(self) -> tuple[Run, ...]:
+        """Runs that have started and not ended."""
+        return tuple(run for run in self.runs if run.outcome is None)
+
+    @property
+    def failed(self) -> Run | None:
+        """The first run that ended badly through its own doing, if any."""
+        harmless = (None, Outcome.OK, Outcome.INTERRUPTED)
+        return next((run for run in self.runs if run.outcome not in harmless), None)
+
+    def values(self, metric: str) -> dict[int, float]:
+        """The metric by seed, averaged where a seed was run more than once."""
+        found: dict[int, list[float]] = {}
+        for run in self.runs:
+            if run.outcome is Outcome.OK and metric in run.metrics:
+                found.setdefault(run.seed, []).append(run.metrics[metric])
+        return {seed: sum(values) / len(values) for seed, values in found.items()}
+
+    def mean(self, metric: str) -> float | None:
+        """The plain mean over seeds, None where the metric was never measured."""
+        values = self.values(metric).values()
+        return sum(values) / len(values) if values else None
+
+
+@dataclass(frozen=True)
+class History:
+    """A campaign at one instant, as proposers and the judge see it."""
+
+    metric: str
+    direction: Direction
+    seeds: tuple[int, ...]
+    baseline: Trial
+    incumbent: Trial
+    trials: Sequence[Trial]
+    open: tuple[Trial, ...] = ()
+
+    def differences(self, trial: Trial, reference: Trial, metric: str = "") -> dict[int, float]:
+        """`trial` minus `reference` by common seed, in the metric's own unit."""
+        metric = metric or self.metric
+        ours, theirs = trial.values(metric), reference.values(metric)
+        return {seed: ours[seed] - theirs[seed] for seed in ours if seed in theirs}
+
+    def estimate(self, trial: Trial, metric: str = "") -> float | None:
+        """The metric on the baseline's seeds: its mean there plus the mean paired difference.
+
+        Values of trials that were dropped after one seed stay comparable with full panels.
+        """
+        metric = metric or self.metric
+        anchor, pairs = self.baseline.mean(metric), self.differences(trial, self.baseline, metric)
+        if anchor is None or not pairs:
+            return trial.mean(metric)
+        return anchor + sum(pairs.values()) / len(pairs)
+
+    def gain(self, trial: Trial, reference: Trial) -> float | None:
+        """How much better `trial` is than `reference` on common seeds (positive: better)."""
+        pairs = self.differences(trial, reference)
+        if not pairs:
+            return None
+        return self.direction.sign * sum(pairs.values()) / len(pairs)

