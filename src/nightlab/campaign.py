@@ -117,9 +117,14 @@ class Campaign:
         return set(history.seeds) <= set(history.baseline.values(history.metric))
 
     @property
+    def in_flight(self) -> bool:
+        """Whether any run has started and not ended."""
+        return bool(self.record_of.run_trial)
+
+    @property
     def busy(self) -> bool:
         """Whether anything is in flight or waits for a verdict."""
-        return bool(self.record_of.run_trial or self.record_of.open)
+        return self.in_flight or bool(self.record_of.open)
 
     def _is_surface(self, path: str) -> bool:
         prefix = self.repository.prefix

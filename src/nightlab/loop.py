@@ -82,10 +82,14 @@ class Stop:
         since = record.settled - (record.order.index(record.kept[-1]) + 1 if record.kept else 0)
         if self.settings.plateau is not None and since >= self.settings.plateau:
             return f"plateau: {since} trials since the last keep"
-        if self.deadline is not None and record.settled:
-            typical = record.run_seconds / max(1, record.runs)
-            if self.clock() + typical > self.deadline:
-                return "the next run would not end before the deadline"
+        return ""
+
+    def too_late(self, campaign: Campaign) -> str:
+        """Why no further run is begun, going by how long a run takes here; "" where one may be."""
+        record = campaign.record_of
+        typical = record.run_seconds / max(1, record.runs)
+        if self.deadline is not None and self.clock() + typical > self.deadline:
+            return "the next run would not end before the deadline"
         return ""
 
 
@@ -113,9 +117,8 @@ def run_loop(
     try:
         with runner:
             while not (why := _finished(campaign, stop)):
-                for job in campaign.wanted(
-                    runner.free, judge, proposer, lambda: stop.may_open(campaign)
-                ):
+                free = 0 if stop.too_late(campaign) else runner.free
+                for job in campaign.wanted(free, judge, proposer, lambda: stop.may_open(campaign)):
                     runner.start(job)
                 for measurement in runner.finished():
                     campaign.record(measurement)
@@ -139,6 +142,8 @@ def _finished(campaign: Campaign, stop: Stop) -> str:
     """Why the session is over: at once, or when nothing is open any more."""
     if now := stop.at_once():
         return now
+    if not campaign.in_flight and (late := stop.too_late(campaign)):
+        return late
     if campaign.busy or not campaign.baseline_measured:
         return ""
     return stop.reached(campaign)

@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from nightlab.campaign import Campaign, OnEvent, Place
 from nightlab.change.build import Builder
@@ -53,6 +53,15 @@ class Settings(Section):
     judge: JudgeSettings = JudgeSettings()
     stop: StopSettings = StopSettings()
     remember: RememberSettings = RememberSettings()
+
+    @model_validator(mode="after")
+    def _noise_can_be_measured(self) -> Settings:
+        if self.judge.keep == "evidence" and len(self.run.seeds) < 2:
+            raise ValueError(
+                "judge.keep: evidence needs two seeds or more in run.seeds to measure the noise;"
+                " give more, or write `judge: {keep: any}`"
+            )
+        return self
 
 
 @dataclass
@@ -167,7 +176,11 @@ class Study:
             study=self.program.title,
         )
         ledger.append(tag, [event])
+        self._hide_views()
         return tag
+
+    def _hide_views(self) -> None:
+        self.repository.exclude([self.settings.remember.results, *VIEWS])
 
     def program_hash(self) -> str:
         """Changes when a number, or what is made of it, would."""
@@ -281,7 +294,7 @@ class Study:
             campaign = self._campaign(chosen, ledger, on_event)
             self.check_continues(campaign)
             self._check_checked_out(campaign)
-            self.repository.exclude([self.settings.remember.results, *VIEWS])
+            self._hide_views()
             on_campaign(campaign)
             stop = Stop(self.settings.stop, trials, until, time.time)
             on_stop(stop)

@@ -239,6 +239,20 @@ class History:
     trials: Sequence[Trial]
     open: tuple[Trial, ...] = ()
 
+    def lineage(self) -> tuple[Trial, ...]:
+        """The trials whose changes are in the incumbent, the oldest first.
+
+        With parallel runs a kept trial may have been built beside another one, and not on it; the
+        one that was beaten is then not among the incumbent's ancestors.
+        """
+        made = {trial.commit: trial for trial in self.trials}
+        line: list[Trial] = []
+        trial = self.incumbent
+        while trial.number:
+            line.append(trial)
+            trial = made.get(trial.parent, self.baseline)
+        return tuple(reversed(line))
+
     def differences(self, trial: Trial, reference: Trial, metric: str = "") -> dict[int, float]:
         """`trial` minus `reference` by common seed, in the metric's own unit."""
         metric = metric or self.metric

@@ -64,7 +64,9 @@ def _print_evidence(evidence: dict[str, Any]) -> None:
     typer.echo(f"evidence, against {'the baseline' if against == 0 else f'trial {against}'}:")
     for seed, difference in evidence["differences"].items():
         typer.echo(f"  seed {seed}: {difference:+.6g}")
-    typer.echo(f"  gain {evidence['gain']:.6g}, standard error {evidence['standard_error']:.6g}")
+    error = evidence["standard_error"]
+    told = "unknown" if error is None else f"{error:.6g}"
+    typer.echo(f"  gain {evidence['gain']:.6g}, standard error {told}")
     if evidence["statistic"] is not None and evidence["boundary"] is not None:
         typer.echo(
             f"  statistic {evidence['statistic']:.2f}, boundary {evidence['boundary']:.2f}"

@@ -11,7 +11,10 @@ from nightlab.types import History
 
 @dataclass(frozen=True)
 class Noise:
-    """The standard deviation of a paired difference, and the degrees of freedom behind it."""
+    """The standard deviation of a paired difference, and the degrees of freedom behind it.
+
+    With a single seed nothing is known: the deviation is infinite.
+    """
 
     sigma: float
     freedom: int
@@ -39,7 +42,7 @@ def measure_noise(history: History) -> Noise:
     """
     values = list(history.baseline.values(history.metric).values())
     if len(values) < 2:
-        return Noise(0.0, 0, False)
+        return Noise(math.inf, 0, False)
     if len(set(values)) == 1:
         return Noise(0.0, len(values) - 1, True)
     squares, freedom = 2 * _squares(values), len(values) - 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf, isfinite
 from typing import Any
 
 from nightlab.judge.noise import Noise, measure_noise
@@ -95,7 +96,7 @@ class SeedwiseJudge:
     def _hopeful(self, history: History, trial: Trial, boundary: float, error: float) -> bool:
         """Whether more seeds may yet show a gain, or a simplification without a loss."""
         gain = history.gain(trial, history.incumbent) or 0.0
-        if gain > 0 and gain >= boundary * error:
+        if gain > 0 and (not boundary or gain >= boundary * error):
             return True
         if trial.lines >= 0 or self.policy.prefer is None:
             return False
@@ -112,12 +113,16 @@ class SeedwiseJudge:
         """How far the true loss may lie above its estimate."""
         if self.settings.keep == "any" or noise.deterministic:
             return 0.0
+        if error == inf:
+            return inf
         return noise.boundary(self.settings.false_keeps) * error
 
     def _improves(self, history: History, trial: Trial, error: float, boundary: float) -> Finding:
         """The requirements on the estimate, and then the noise that it must stand out of."""
         finding = requirements(self.policy, history, trial)
         gain = history.gain(trial, history.incumbent) or 0.0
+        if error == inf and self.settings.keep == "evidence":
+            return Finding("evidence", False, "one seed shows no noise to compare a gain with")
         if finding.passed and boundary and gain < boundary * error:
             said = f"{history.metric} gains {gain:.6g}, which is {gain / error:.2f} standard errors"
             return Finding("evidence", False, f"{said} where {boundary:.2f} are needed")
@@ -133,10 +138,10 @@ class SeedwiseJudge:
             "against": history.incumbent.number,
             "differences": {str(seed): value for seed, value in pairs.items()},
             "gain": gain,
-            "standard_error": error,
+            "standard_error": error if isfinite(error) else None,
             "statistic": gain / error if error else None,
-            "boundary": boundary if boundary < float("inf") else None,
-            "noise": noise.sigma,
+            "boundary": boundary if isfinite(boundary) else None,
+            "noise": noise.sigma if isfinite(noise.sigma) else None,
             "degrees_of_freedom": noise.freedom,
             "deterministic": noise.deterministic,
         }

@@ -34,14 +34,14 @@ class Program(Generic[S]):
         Where a rule stands in the file does not matter, what it says does.
         """
         dumped: dict[str, Any] = self.settings.model_dump(mode="json", include=set(sections))
-        said = json.dumps([dumped, self.policy.sentences()], sort_keys=True)
+        said = json.dumps([dumped, sorted(self.policy.sentences())], sort_keys=True)
         return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
 
 
 def read_program(path: Path, model: type[S]) -> Program[S]:
     """Read program.md. Raises NightlabError where there is none, ProgramError for its mistakes."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         mend = "run `nightlab init` to make a study, or go to a folder that has one"
         raise NightlabError(f"no {path.name} in {path.parent}: {mend}") from None

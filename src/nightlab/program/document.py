@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nightlab.program.problem import Problem
 
-_FENCE = re.compile(r"^(?P<ticks>`{3,}|~{3,})\s*(?P<tag>[\w-]*)\s*$")
+_FENCE = re.compile(r"^(?P<ticks>`{3,}|~{3,})[ \t]*(?P<tag>[\w-]*)[^`]*$")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def parse_document(text: str) -> Document:
     """Split Markdown into prose and fenced blocks. An unclosed fence runs to the end."""
     prose: list[str] = []
     blocks: list[Block] = []
-    lines = text.splitlines()
+    lines = text.split("\n")
     at = 0
     while at < len(lines):
         opening = _FENCE.match(lines[at])
@@ -53,12 +53,12 @@ def parse_document(text: str) -> Document:
             at += 1
             continue
         start = at + 1
-        end = next(
-            (i for i in range(start, len(lines)) if lines[i].strip() == opening["ticks"]),
-            len(lines),
-        )
-        tag = {"yml": "yaml"}.get(opening["tag"], opening["tag"])
-        blocks.append(Block(tag, "\n".join(lines[start:end]) + "\n", start + 1))
+        ticks = opening["ticks"]
+        closing = re.compile(rf" {{0,3}}{ticks}{ticks[0]}*\s*$")
+        end = next((i for i in range(start, len(lines)) if closing.match(lines[i])), len(lines))
+        tag = opening["tag"].lower()
+        inside = "".join(f"{line}\n" for line in lines[start:end])
+        blocks.append(Block("yaml" if tag == "yml" else tag, inside, start + 1))
         at = end + 1
     titles = (line.lstrip("# ").strip() for line in prose if line.startswith("# "))
     return Document(next(titles, ""), "\n".join(prose).strip() + "\n", tuple(blocks))

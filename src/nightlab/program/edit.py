@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.nodes import MappingNode, Node
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from nightlab.program.document import parse_document
 from nightlab.types import NightlabError
+
+
+_ALIAS = re.compile(r"\s*:\s+(?P<alias>\*[^\s,\[\]{}]+)")
+_ANCHOR = re.compile(r"&[^\s,\[\]{}]+\s+")
 
 
 def with_settings(text: str, values: Mapping[str, Any]) -> str:
@@ -21,36 +26,75 @@ def with_settings(text: str, values: Mapping[str, Any]) -> str:
     edited = block.text
     for path, value in values.items():
         edited = _set(edited, path, json.dumps(value, ensure_ascii=False))
-    lines = text.splitlines(keepends=True)
-    end = block.line - 1 + len(block.text.splitlines())
-    return "".join([*lines[: block.line - 1], edited, *lines[end:]])
+    lines = text.split("\n")
+    end = block.line - 1 + block.text.count("\n")
+    before = "".join(f"{line}\n" for line in lines[: block.line - 1])
+    return before + edited + "\n".join(lines[end:])
 
 
 def _set(text: str, path: str, written: str) -> str:
     section, _, key = path.partition(".")
     root = YAML(typ="safe", pure=True).compose(text)
-    inner = _value(root, section)
-    if inner is None:
+    if root is None:
         return text + f"{section}: {{{key}: {written}}}\n"
-    old = _value(inner, key)
+    inner = find_value(root, section)
+    if inner is None:
+        return _insert(text, root, "program.md", section, f"{{{key}: {written}}}")
+    if isinstance(inner[1], ScalarNode) and inner[1].value in ("", "~", "null"):
+        return replace_value(text, *inner, f"{{{key}: {written}}}")
+    old = find_value(inner[1], key)
     if old is not None:
-        start, end = old.start_mark.index, old.end_mark.index
-        end -= len(text[start:end]) - len(text[start:end].rstrip())
-        return text[:start] + written + text[end:]
-    if not isinstance(inner, MappingNode):
-        raise NightlabError(f"program.md: {section} is not a mapping")
-    start = inner.start_mark.index
-    if inner.flow_style:
-        rest = ", " if inner.value else ""
-        return f"{text[: start + 1]}{key}: {written}{rest}{text[start + 1 :]}"
-    indent = " " * inner.start_mark.column
-    return f"{text[:start]}{key}: {written}\n{indent}{text[start:]}"
+        return replace_value(text, *old, written)
+    return _insert(text, inner[1], section, key, written)
 
 
-def _value(node: Node | None, key: str) -> Node | None:
+def _insert(text: str, mapping: Node, name: str, key: str, written: str) -> str:
+    """The text with one more key at the head of a mapping."""
+    if not isinstance(mapping, MappingNode):
+        raise NightlabError(f"program.md: {name} is not a mapping")
+    start = mapping.start_mark.index
+    if mapping.flow_style:
+        start = text.index("{", start) + 1
+        rest = ", " if mapping.value else ""
+        return f"{text[:start]}{key}: {written}{rest}{text[start:]}"
+    first = mapping.value[0][0].start_mark
+    line = f"{key}: {written}\n{' ' * first.column}"
+    return text[: first.index] + line + text[first.index :]
+
+
+def find_value(node: Node | None, key: str) -> tuple[Node, Node] | None:
+    """The nodes of a key and of its value in a mapping."""
     if isinstance(node, MappingNode):
         for name, value in node.value:
             if name.value == key:
-                found: Node = value
-                return found
+                return name, value
     return None
+
+
+def replace_value(text: str, key: Node, value: Node, written: str) -> str:
+    """The YAML with another value at a key, and every other byte as it was.
+
+    An anchor stays; an alias gives way, so that what it stood for does not change.
+    """
+    after_key = key.end_mark.index
+    if value.start_mark.index < after_key:
+        alias = _ALIAS.match(text, after_key)
+        start, end = alias.span("alias") if alias else (after_key, after_key)
+    else:
+        start, end = value.start_mark.index, _end(text, value)
+        anchor = _ANCHOR.match(text, start, end)
+        start = anchor.end() if anchor else start
+    if start >= end:
+        start = end = text.index(":", after_key) + 1
+        written = f" {written}"
+    return text[:start] + written + text[end:]
+
+
+def _end(text: str, node: Node) -> int:
+    """Where the last character of a value stands; marks of block values take in what follows."""
+    if not isinstance(node, ScalarNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        key, value = last if isinstance(last, tuple) else (last, last)
+        return max(key.end_mark.index, _end(text, value))
+    start, end = node.start_mark.index, node.end_mark.index
+    return start + len(text[start:end].rstrip())

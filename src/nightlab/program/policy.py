@@ -18,6 +18,12 @@ from nightlab.types import Direction
 Over = Literal["incumbent", "baseline"]
 
 
+def exactly(number: float) -> str:
+    """The shortest text that reads back as the same number."""
+    short = f"{number:g}"
+    return short if float(short) == number else repr(float(number))
+
+
 @dataclass(frozen=True)
 class Amount:
     """A size, absolute in the metric's unit or in percent of |reference|."""
@@ -26,7 +32,7 @@ class Amount:
     percent: bool = False
 
     def __str__(self) -> str:
-        return f"{self.value:g}%" if self.percent else f"{self.value:g}"
+        return f"{exactly(self.value)}%" if self.percent else exactly(self.value)
 
     def of(self, reference: float) -> float:
         """The size in the metric's unit."""
@@ -65,7 +71,7 @@ class Bound:
     line: int = 0
 
     def __str__(self) -> str:
-        return f"{self.pattern} must stay {self.side} {self.value:g}"
+        return f"{self.pattern} must stay {self.side} {exactly(self.value)}"
 
 
 @dataclass(frozen=True)
@@ -104,12 +110,12 @@ class Policy:
 
     def matching(self, pattern: str, names: Iterable[str]) -> list[str]:
         """The metrics a guardrail's pattern names (`agent.*`)."""
-        return sorted(name for name in names if fnmatchcase(name, pattern))
+        return sorted(name for name in names if name == pattern or fnmatchcase(name, pattern))
 
 
 _NUMBER = r"[+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _METRIC = r"(?P<metric>[^\s:]+)"
-_AMOUNT = rf"(?P<amount>{_NUMBER})\s*(?P<percent>%)?(?:\s+absolute)?"
+_AMOUNT = rf"(?P<amount>{_NUMBER})(?:\s*(?P<percent>%)|\s+absolute)?"
 _FORMS: dict[str, str] = {
     "PRIMARY": rf"(?P<direction>minimi[sz]e|maximi[sz]e)\s+{_METRIC}",
     "REQUIRE": (
@@ -135,6 +141,7 @@ class _Reader:
         self.file = file
         self.problems: list[Problem] = []
         self.primary: tuple[str, Direction] | None = None
+        self.primary_was_tried = False
         self.requires: list[Require] = []
         self.guardrails: list[Guardrail] = []
         self.bounds: list[Bound] = []
@@ -145,6 +152,7 @@ class _Reader:
         self.problems.append(Problem(self.file, line, key, message))
 
     def sentence(self, keyword: str, text: str, line: int) -> None:
+        self.primary_was_tried |= keyword == "PRIMARY"
         found = re.fullmatch(_FORMS[keyword], text, re.IGNORECASE)
         if not found:
             self.problem(line, keyword, f"{text!r} is not understood; write {_EXAMPLES[keyword]}")
@@ -185,19 +193,26 @@ class _Reader:
             self.guardrails.append(Guardrail(found["metric"], direction, amount, line))
         elif found := re.fullmatch(_BOUND, text, re.IGNORECASE):
             side: Any = {"≥": ">=", "≤": "<="}.get(found["side"], found["side"])
-            self.bounds.append(Bound(found["metric"], side, _number(found["value"]), line))
+            value = self._finite(found["value"], line, "GUARDRAILS")
+            self.bounds.append(Bound(found["metric"], side, value, line))
         else:
             mend = f"{text!r} is not understood; write {_EXAMPLES['GUARDRAILS']}"
             self.problem(line, "GUARDRAILS", mend)
 
     def _amount(self, found: re.Match[str], line: int, key: str) -> Amount:
-        value = _number(found["amount"])
+        value = self._finite(found["amount"], line, key)
         if value < 0:
             self.problem(line, key, f"{value:g} is negative; amounts are zero or more")
         return Amount(abs(value), bool(found["percent"]))
 
+    def _finite(self, written: str, line: int, key: str) -> float:
+        value = float(written.replace("_", ""))
+        if math.isinf(value):
+            self.problem(line, key, f"{written} is too large a number")
+        return value
+
     def finish(self) -> Policy:
-        if not self.primary:
+        if not (self.primary or self.primary_was_tried):
             self.problem(0, "PRIMARY", f"missing; write {_EXAMPLES['PRIMARY']}")
         metric, direction = self.primary or ("", Direction.MINIMIZE)
         for line, key, named in self.named:
@@ -215,15 +230,11 @@ class _Reader:
         )
 
 
-def _number(text: str) -> float:
-    return float(text.replace("_", ""))
-
-
 def parse_policy(text: str, file: str = "policy", first_line: int = 1) -> Policy:
     """Read a `policy` block. Raises ProgramError with every mistake at once."""
     reader = _Reader(file)
     in_list = False
-    for number, raw in enumerate(text.splitlines(), first_line):
+    for number, raw in enumerate(text.split("\n"), first_line):
         line = raw.split("#", 1)[0].strip()
         if not line:
             continue
@@ -258,8 +269,11 @@ def parse_objective(text: str, file: str = "objective") -> Policy:
         for key in data
         if key not in _OBJECTIVE_KEYS
     ]
-    if "primary_metric" not in data:
+    metric = data.get("primary_metric")
+    if metric is None:
         problems.append(Problem(file, 0, "primary_metric", "missing required key"))
+    elif not _is_name(metric) or "*" in metric:
+        problems.append(Problem(file, 0, "primary_metric", f"{metric!r} is not a metric's name"))
     direction = data.get("primary_direction", "minimize")
     if direction not in ("minimize", "maximize"):
         mend = f"{direction!r} must be minimize or maximize"
@@ -270,8 +284,11 @@ def parse_objective(text: str, file: str = "objective") -> Policy:
     if problems:
         raise ProgramError(problems)
     requires = (Require(least),) if least and least.value > 0 else ()
-    metric = str(data["primary_metric"])
-    return Policy(metric, Direction(direction), requires, tuple(guardrails))
+    return Policy(str(metric), Direction(direction), requires, tuple(guardrails))
+
+
+def _is_name(metric: object) -> bool:
+    return isinstance(metric, str) and re.fullmatch(_METRIC, metric) is not None
 
 
 _OBJECTIVE_KEYS = ("primary_metric", "primary_direction", "min_improvement", "guardrails")
@@ -285,8 +302,9 @@ def _load_objective(text: str, file: str) -> Mapping[str, Any]:
     fenced = next((b.text for b in document.blocks if b.tag in ("yaml", "json", "")), None)
     try:
         data = YAML(typ="safe", pure=True).load(StringIO(fenced if fenced is not None else text))
-    except YAMLError as error:
-        data = _key_value_lines(text)
+    except (YAMLError, ValueError) as error:
+        loses = fenced is not None or re.search(r"^\W*guardrails\W*:", text, re.MULTILINE)
+        data = {} if loses else _key_value_lines(text)
         if not data:
             first = str(error).splitlines()[0]
             raise ProgramError([Problem(file, 0, "", f"not YAML or JSON: {first}")]) from error
@@ -301,12 +319,13 @@ def _key_value_lines(text: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for line in text.splitlines():
         key, colon, value = line.strip().lstrip("-* ").partition(":")
-        if colon and key.strip() in _OBJECTIVE_KEYS[:3]:
-            written = value.strip().strip("`'\"")
+        name = key.strip(" *`")
+        if colon and name in _OBJECTIVE_KEYS[:3]:
+            written = value.strip(" *`'\"")
             try:
-                found[key.strip()] = json.loads(written)
+                found[name] = json.loads(written)
             except ValueError:
-                found[key.strip()] = written
+                found[name] = written
     return found
 
 
@@ -321,9 +340,9 @@ def _objective_amount(
         value = float(str(raw).strip().rstrip("%")) if not isinstance(raw, bool) else math.nan
     except ValueError:
         value = math.nan
-    if math.isinf(value) and value > 0:
+    if value == math.inf and key != "min_improvement":
         return None
-    if not value >= 0:
+    if not 0 <= value < math.inf:
         problems.append(Problem(file, 0, where + key, f"{raw!r} must be a number, zero or more"))
         return None
     return Amount(value, percent)
@@ -338,7 +357,7 @@ def _objective_guardrails(raw: Any, file: str, problems: list[Problem]) -> list[
         return rules
     for index, item in enumerate(raw):
         where = f"guardrails[{index}]"
-        if not isinstance(item, Mapping) or "metric" not in item:
+        if not isinstance(item, Mapping) or not _is_name(item.get("metric")):
             problems.append(Problem(file, 0, where, "must be a mapping with a metric"))
             continue
         known = ("metric", "max_regression", "max_decrease")
@@ -350,7 +369,7 @@ def _objective_guardrails(raw: Any, file: str, problems: list[Problem]) -> list[
         metric = str(item["metric"])
         rise = _objective_amount(item, "max_regression", file, problems, where + ".")
         fall = _objective_amount(item, "max_decrease", file, problems, where + ".")
-        if "max_regression" not in item and "max_decrease" not in item:
+        if item.get("max_regression") is None and item.get("max_decrease") is None:
             rise = Amount(0.0)
         if rise:
             rules.append(Guardrail(metric, "increase", rise))

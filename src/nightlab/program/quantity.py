@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 Unit = Literal["seconds", "steps", "tokens"]
 
-_NUMBER = r"(?P<number>\d+(?:[._]\d+)*(?:e[+-]?\d+)?)"
+_NUMBER = r"(?P<number>\d+(?:_\d+)*(?:\.\d+)?(?:[eE][+-]?\d+)?)"
 _AMOUNT = re.compile(rf"^\s*{_NUMBER}\s*(?P<scale>[kKMBG](?![a-zA-Z]))?\s*(?P<unit>[a-zA-Z]*)\s*$")
 _SECONDS = {
     "": 1.0,
@@ -61,7 +61,7 @@ def parse_budget(text: object) -> Budget:
     number = float(found["number"].replace("_", "")) * _SCALE[found["scale"] or ""]
     unit = found["unit"].lower()
     if unit in _COUNTS:
-        return Budget(amount=_positive(round(number), text), unit=_COUNTS[unit])
+        return Budget(amount=_positive(round(_positive(number, text)), text), unit=_COUNTS[unit])
     if unit in _SECONDS and not found["scale"]:
         return Budget(amount=_positive(number * _SECONDS[unit], text), unit="seconds")
     raise ValueError(mend)

@@ -22,8 +22,7 @@ class Section(BaseModel):
 
 S = TypeVar("S", bound=BaseModel)
 
-_UNION_NAMES = ("str", "int", "float", "bool", "choice")
-"""Parts of an error's place that name a member of a union and not a key."""
+_WRONG_TYPE = "Input should be a valid "
 
 
 def read_settings(block: Block, model: type[S], file: str) -> S:
@@ -34,6 +33,8 @@ def read_settings(block: Block, model: type[S], file: str) -> S:
         node = YAML(typ="safe", pure=True).compose(block.text)
     except YAMLError as error:
         raise ProgramError([_yaml_problem(error, block, file)]) from error
+    except ValueError as error:  # such as a date of month 13
+        raise ProgramError([Problem(file, block.line, "", f"not valid YAML: {error}")]) from error
     data = {} if data is None else data
     if not isinstance(data, Mapping):
         raise ProgramError([Problem(file, block.line, "", "the yaml block must be a mapping")])
@@ -53,9 +54,9 @@ def _yaml_problem(error: YAMLError, block: Block, file: str) -> Problem:
 def _problems(
     error: ValidationError, model: type[BaseModel], block: Block, node: Node | None, file: str
 ) -> Iterator[Problem]:
-    seen = set()
+    found: dict[tuple[int, str], list[str]] = {}
     for item in error.errors(include_url=False):
-        path = _real_path(item["loc"], node)
+        path = _real_path(item["loc"], node, item["type"] == "missing")
         line = block.line + _line_of(path, node)
         message = item["msg"].removeprefix("Value error, ")
         if item["type"] == "extra_forbidden":
@@ -67,10 +68,19 @@ def _problems(
             given = str((item.get("ctx") or {}).get("tag", ""))
             options = ("int", "float", "bool", "choice")
             message = f"type {given!r} is not known" + did_you_mean(given, options)
-        problem = Problem(file, line, ".".join(str(part) for part in path), message)
-        if problem not in seen:
-            seen.add(problem)
-            yield problem
+        messages = found.setdefault((line, ".".join(str(part) for part in path)), [])
+        if message not in messages:
+            messages.append(message)
+    for (line, key), messages in found.items():
+        for message in _joined(messages):
+            yield Problem(file, line, key, message)
+
+
+def _joined(messages: list[str]) -> list[str]:
+    """The messages, with those of a value that fits no member of a union made one."""
+    types = [m.removeprefix(_WRONG_TYPE) for m in messages if m.startswith(_WRONG_TYPE)]
+    others = [m for m in messages if not m.startswith(_WRONG_TYPE)]
+    return [*([_WRONG_TYPE + " or ".join(types)] if types else []), *others]
 
 
 def _child(node: Node | None, part: object) -> tuple[Node | None, Node | None]:
@@ -84,8 +94,10 @@ def _child(node: Node | None, part: object) -> tuple[Node | None, Node | None]:
     return None, None
 
 
-def _real_path(loc: tuple[int | str, ...], node: Node | None) -> tuple[int | str, ...]:
-    """`loc` without what pydantic adds for unions, keeping a missing last key."""
+def _real_path(
+    loc: tuple[int | str, ...], node: Node | None, missing: bool
+) -> tuple[int | str, ...]:
+    """`loc` without what pydantic adds for unions; with the last key where that is `missing`."""
     path: list[int | str] = []
     for index, part in enumerate(loc):
         _, value = _child(node, part)
@@ -93,7 +105,7 @@ def _real_path(loc: tuple[int | str, ...], node: Node | None) -> tuple[int | str
         if value is not None:
             path.append(part)
             node = value
-        elif last and isinstance(node, MappingNode) and part not in _UNION_NAMES:
+        elif last and missing:
             path.append(part)
     return tuple(path)
 

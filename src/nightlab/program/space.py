@@ -43,6 +43,8 @@ class _Number(_Parameter):
             raise ValueError(f"low ({low:g}) must be below high ({high:g})")
         if self.log and low <= 0:
             raise ValueError(f"log needs low above zero, not {low:g}")
+        if not math.isfinite(high / low if self.log else high - low):
+            raise ValueError("low and high are too far apart")
         return self
 
     @property
@@ -116,14 +118,19 @@ class FloatParameter(_Number):
         return number and self.low <= float(value) <= self.high
 
     def from_unit(self, unit: float) -> Value:
-        """The value at this place between low (0) and high (1), to four significant digits."""
-        return self._clip(float(f"{self._from_unit(unit):.4g}"))
+        """The value at this place between low (0) and high (1), to four significant digits.
+
+        To more where the range is narrow, so that it always holds a thousand values.
+        """
+        largest, width = max(abs(self.low), abs(self.high)), self.high - self.low
+        more = math.floor(math.log10(largest)) - math.floor(math.log10(width))
+        return self._clip(float(f"{self._from_unit(unit):.{min(4 + max(0, more), 17)}g}"))
 
     def neighbours(self, value: Value) -> list[Value]:
         """One step down and one up, inside the range; none where no step is given."""
         if self.step is None:
             return []
-        moved = (round(self._clip(float(value) + s * self.step), 6) for s in (-1, 1))
+        moved = (self._clip(float(f"{float(value) + s * self.step:.10g}")) for s in (-1, 1))
         return [v for v in moved if v != value and self.contains(v)]
 
 
@@ -134,13 +141,12 @@ class _Choices(_Parameter):
 
     def contains(self, value: Value) -> bool:
         """Whether the value is allowed."""
-        return any(type(o) is type(value) and o == value for o in self.options)
+        return any(_same(option, value) for option in self.options)
 
     def to_unit(self, value: Value) -> float:
         """The middle of the option's share of the unit interval."""
-        options = list(self.options)
-        at = options.index(value) if value in options else 0
-        return (at + 0.5) / len(options)
+        at = next((i for i, o in enumerate(self.options) if _same(o, value)), 0)
+        return (at + 0.5) / len(self.options)
 
     def from_unit(self, unit: float) -> Value:
         """The option whose share of the unit interval this is."""
@@ -149,7 +155,12 @@ class _Choices(_Parameter):
 
     def neighbours(self, value: Value) -> list[Value]:
         """Every other option."""
-        return [option for option in self.options if option != value]
+        return [option for option in self.options if not _same(option, value)]
+
+
+def _same(one: Value, other: Value) -> bool:
+    """Equal and of one type: to a choice, 1 and True are two."""
+    return type(one) is type(other) and one == other
 
 
 class BoolParameter(_Choices):
@@ -167,6 +178,12 @@ class ChoiceParameter(_Choices):
 
     type: Literal["choice"]
     choices: tuple[Value, ...] = Field(min_length=2)
+
+    @model_validator(mode="after")
+    def _each_once(self) -> ChoiceParameter:
+        if len({(type(option), option) for option in self.choices}) < len(self.choices):
+            raise ValueError("a choice is given twice")
+        return self
 
     @property
     def options(self) -> tuple[Value, ...]:

@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from nightlab.program.space import BoolParameter, ChoiceParameter, IntParameter, Parameter, Space
+from nightlab.program.space import (
+    BoolParameter,
+    ChoiceParameter,
+    FloatParameter,
+    IntParameter,
+    Parameter,
+    Space,
+)
 from nightlab.propose import NothingToPropose, Setting
 from nightlab.propose.random import no_space, summarise
 from nightlab.propose.settings import ProposeSettings
@@ -65,7 +72,7 @@ class SearchProposer:
             if self.space.conditional:
                 return self._define_by_run(study.ask())
             distributions = {n: distribution(p) for n, p in self.space.parameters.items()}
-            return dict(study.ask(distributions).params)
+            return self._rounded(study.ask(distributions).params)
 
     def _sampler(self, number: int) -> optuna.samplers.BaseSampler:
         import optuna
@@ -87,7 +94,16 @@ class SearchProposer:
         for name, parameter in self.space.parameters.items():
             if parameter.active(values):
                 values[name] = trial._suggest(name, distribution(parameter))
-        return values
+        return self._rounded(values)
+
+    def _rounded(self, values: Parameters) -> Parameters:
+        """Real numbers to four significant digits: nobody believes more of them."""
+        found = dict(values)
+        for name, value in values.items():
+            parameter = self.space.parameters[name]
+            if isinstance(parameter, FloatParameter):
+                found[name] = min(max(float(f"{value:.4g}"), parameter.low), parameter.high)
+        return found
 
     def _told(self, history: History) -> list[optuna.trial.FrozenTrial]:
         """The history as finished Optuna trials, smaller values better."""

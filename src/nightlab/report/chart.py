@@ -69,12 +69,13 @@ def draw_history(history: History, title: str, paths: Sequence[Path]) -> None:
         axes.step(x, y, where="post", color=_COLOURS["keep"], linewidth=1.6, label="best so far")
         axes.plot(0, points[0][1], "D", color=_COLOURS["ink"], markersize=6, label="baseline")
     for number, value in points[1:]:
-        text = history.trials[number - 1].summary
+        text, late = history.trials[number - 1].summary, number > 0.6 * last
         text = text if len(text) <= _LABEL else text[: _LABEL - 1] + "…"
         axes.annotate(
             text,
             (number, value),
-            xytext=(4, -11 if history.direction.sign < 0 else 7),
+            xytext=(-4 if late else 4, -11 if history.direction.sign < 0 else 7),
+            ha="right" if late else "left",
             textcoords="offset points",
             fontsize=7.5,
             color=_COLOURS["keep"],

@@ -79,10 +79,11 @@ def _verdict(history: History, settled: Sequence[Trial]) -> str:
     if history.incumbent.number == 0:
         tried = f"{len(settled)} trials were tried" if settled else "no trial has been settled"
         return f"**No improvement.** {tried}, and the baseline stands.\n"
-    kept = [t for t in settled if t.verdict and t.verdict.decision is Decision.KEEP]
+    count = len(history.lineage())
+    changes = "one kept change" if count == 1 else f"{count} kept changes"
     return (
-        f"**{history.metric} {improvement_text(history)}**, by {len(kept)} kept of"
-        f" {len(settled)} trials. Not confirmed on fresh seeds: see the last section but one.\n"
+        f"**{history.metric} {improvement_text(history)}**, by {changes} in {len(settled)} trials."
+        " Not confirmed on fresh seeds: see *What may be wrong with these numbers*.\n"
     )
 
 
@@ -134,14 +135,24 @@ def _kept(history: History, settled: Sequence[Trial]) -> str:
     kept = [t for t in settled if t.verdict and t.verdict.decision is Decision.KEEP]
     if not kept:
         return "Nothing was kept.\n"
+    line = {trial.number for trial in history.lineage()}
+    beaten = [str(trial.number) for trial in kept if trial.number not in line]
+    kept = [trial for trial in kept if trial.number in line]
     kept.sort(key=lambda trial: -(history.gain(trial, history.baseline) or 0.0))
-    return _table(
+    aside = ""
+    if beaten:
+        aside = (
+            f"\nKept for a while, then beaten by a trial that was built beside it and not on it:"
+            f" {', '.join(beaten)}. Not part of the best.\n"
+        )
+    table = _table(
         ["Rank", "Commit", history.metric, "Description"],
         [
             [str(rank), f"`{t.commit[:7]}`", _value(history, t), f"{t.summary} (trial {t.number})"]
             for rank, t in enumerate(kept[:_SHOWN], 1)
         ],
     )
+    return table + aside
 
 
 def _value(history: History, trial: Trial) -> str:
@@ -181,9 +192,9 @@ def _failed(settings: Settings, history: History, settled: Sequence[Trial]) -> s
 def _steps(settings: Settings, history: History, settled: Sequence[Trial]) -> str:
     """Three to five things to do, each derived from what the ledger holds."""
     steps = []
-    kept = [t for t in settled if t.verdict and t.verdict.decision is Decision.KEEP]
-    if kept:
-        last = max(kept, key=lambda t: history.gain(t, history.baseline) or 0.0)
+    line = history.lineage()
+    if line:
+        last = max(line, key=lambda t: history.gain(t, history.baseline) or 0.0)
         moved = ", ".join(last.moved) or "the same lines"
         steps.append(f"Explore around {moved}: trial {last.number} gained most there.")
     near = _near_miss(history, settled)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import math
 import os
+import select
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,7 +39,16 @@ class Worker:
 
     def ask(self, request: dict[str, object]) -> None:
         """Send a request. Raises BrokenPipeError where the worker is gone."""
-        os.write(self.requests, json.dumps(request).encode() + b"\n")
+        data = json.dumps(request).encode() + b"\n"
+        while data:
+            data = data[os.write(self.requests, data) :]
+
+    @property
+    def gone(self) -> bool:
+        """Whether it has died: nobody holds the other end of its replies."""
+        poll = select.poll()
+        poll.register(self.replies, 0)
+        return bool(poll.poll(0))
 
     def messages(self) -> list[dict[str, Any]] | None:
         """What it has said since the last call; None where it has died."""
@@ -67,19 +79,15 @@ class CallExperiment:
         self.environment = base_environment(study, settings.parallel)
         self.idle: list[Worker] = []
         self.busy: dict[int, Worker] = {}
-        self._progress: dict[int, tuple[float, Mapping[str, float]]] = {}
+        self._progress: dict[int, tuple[float | None, Mapping[str, float]]] = {}
 
     def steps(self, slot: Slot) -> Steps:
         job, began = slot.job, time.monotonic()
-        worker = self._take(job, slot.processes)
+        worker = self._asked(job, slot.processes)
         self.busy[job.run] = worker
         slot.pids.append(worker.pid)
-        request = {"parameters": job.parameters, "seed": job.seed, "log": str(job.log)}
         try:
-            worker.ask(request)
             answer = yield from self._answer(job, worker, began)
-        except BrokenPipeError:
-            answer = None
         except GeneratorExit:
             self.busy.pop(job.run).close()
             raise
@@ -99,7 +107,11 @@ class CallExperiment:
         if late:
             detail = f"killed after {self.settings.time_limit:g} s (run.timeout)"
             return Measurement(job.run, Outcome.TIMEOUT, seconds=seconds, detail=detail)
-        detail = f"the worker died (exit {ended.code})"
+        if ended.code == -signal.SIGKILL and not ended.why:
+            detail = "killed by the system, most likely out of memory"
+            return Measurement(job.run, Outcome.OUT_OF_MEMORY, seconds=seconds, detail=detail)
+        how = f"exit {ended.code}" if ended.code >= 0 else f"signal {-ended.code}"
+        detail = f"the worker died ({how})"
         return Measurement(job.run, Outcome.CRASH, seconds=seconds, detail=detail)
 
     def _answer(self, job: Job, worker: Worker, began: float):  # type: ignore[no-untyped-def]
@@ -112,10 +124,12 @@ class CallExperiment:
             for message in messages:
                 if "progress" not in message:
                     return message
-                self._progress[job.run] = (float(message["progress"]), message["values"])
+                done = message["progress"]
+                fraction = None if done is None else min(max(0.0, done), 1.0)
+                self._progress[job.run] = (fraction, message["values"])
         return None
 
-    def progress(self, job: Job) -> tuple[float, Mapping[str, float]] | None:
+    def progress(self, job: Job) -> tuple[float | None, Mapping[str, float]] | None:
         return self._progress.get(job.run)
 
     def close(self) -> None:
@@ -123,15 +137,27 @@ class CallExperiment:
             worker.close()
         self.idle, self.busy = [], {}
 
-    def _take(self, job: Job, processes: Processes) -> Worker:
-        """A warm worker for this version of the code, started if there is none."""
-        for worker in self.idle:
-            if worker.code == job.code:
-                self.idle.remove(worker)
-                return worker
+    def _asked(self, job: Job, processes: Processes) -> Worker:
+        """A worker with this version of the code at work on the job, started if there is none.
+
+        A warm one that died since its last answer is no fault of this job's, and is replaced.
+        """
+        request = {"parameters": job.parameters, "seed": job.seed, "log": str(job.log)}
+        for worker in [worker for worker in self.idle if worker.code == job.code]:
+            self.idle.remove(worker)
+            if not worker.gone:
+                with suppress(BrokenPipeError):
+                    worker.ask(request)
+                    return worker
+            worker.close()
         while len(self.idle) + len(self.busy) >= self.settings.parallel and self.idle:
-            self.idle.pop(0).close()
-        return self._start(job, processes)
+            oldest = self.idle.pop(0)
+            oldest.close()
+            processes.kill(oldest.pid, grace=1.0)
+        worker = self._start(job, processes)
+        with suppress(BrokenPipeError):
+            worker.ask(request)
+        return worker
 
     def _start(self, job: Job, processes: Processes) -> Worker:
         folder = Path(tempfile.mkdtemp(prefix="worker-", dir=self.scratch))

@@ -6,6 +6,7 @@ function prints goes to the log that the request names. It imports nothing from 
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 import json
@@ -19,6 +20,8 @@ from typing import Any, TextIO
 def main() -> None:
     module_name, _, function_name = sys.argv[1].partition(":")
     read_fd, write_fd = (int(number) for number in os.environ.pop("NIGHTLAB_CHANNEL").split(","))
+    os.set_inheritable(read_fd, False)
+    os.set_inheritable(write_fd, False)
     replies = os.fdopen(write_fd, "w", buffering=1)
     requests = os.fdopen(read_fd, "r", buffering=1)
     sys.path[0] = os.getcwd()
@@ -31,26 +34,36 @@ def main() -> None:
                 function = getattr(importlib.import_module(module_name), function_name)
             answer = _call(function, request, replies)
         except BaseException as error:
-            traceback.print_exc()
+            with contextlib.suppress(OSError):
+                os.write(2, traceback.format_exc().encode(errors="backslashreplace"))
             what = f"{type(error).__name__}: {error}".splitlines()[0]
             answer = {"error": what, "memory": isinstance(error, MemoryError)}
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
                 answer["error"] = f"the function raised {type(error).__name__}"
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):
+                stream.flush()
         print(json.dumps(answer), file=replies)
 
 
 def _redirect(log: str) -> None:
+    """Standard output and error into the log, by fresh streams: a call may have closed the old."""
     fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(fd, 1)
     os.dup2(fd, 2)
-    os.close(fd)
+    if fd > 2:
+        os.close(fd)
+    sys.stdout, sys.stderr = _stream(1), _stream(2)
+
+
+def _stream(number: int) -> TextIO:
+    return open(number, "w", buffering=1, errors="backslashreplace", closefd=False)
 
 
 def _call(function: Any, request: dict[str, Any], replies: TextIO) -> dict[str, Any]:
-    def report(step: int, fraction: float, **metrics: float) -> None:
-        message = {"progress": fraction, "values": {"step": step, **metrics}}
+    def report(step: int, fraction: float | None, **metrics: float) -> None:
+        values = {name: float(value) for name, value in {"step": step, **metrics}.items()}
+        message = {"progress": None if fraction is None else float(fraction), "values": values}
         print(json.dumps(message), file=replies)
 
     arguments = [request["parameters"], request["seed"]]

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import stat
 import time
 from collections.abc import Mapping
 from hashlib import blake2b
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from nightlab.run.environment import base_environment
 from nightlab.run.experiment import Slot, Steps, Wait
-from nightlab.run.inputs import lay_inputs
-from nightlab.run.output import OUT_OF_MEMORY, last_words, read_metrics, read_progress, tail
+from nightlab.run.inputs import lay_inputs, own_place
+from nightlab.run.output import (
+    OUT_OF_MEMORY,
+    Printed,
+    last_words,
+    read_metrics,
+    read_progress,
+    tail,
+)
 from nightlab.run.processes import Ended
 from nightlab.run.settings import RunSettings
 from nightlab.types import Job, Measurement, Outcome
@@ -63,7 +71,6 @@ class CommandExperiment:
         job, folder = slot.job, slot.folder / "train"
         self._lay(job, folder, pristine=False)
         ended = yield from self._run(slot, str(self.settings.train), folder, job.log, began)
-        printed = read_metrics(job.log)
         memory = {"peak_memory_mb": round(ended.peak_memory / 2**20, 1)}
         changed = self._changed(job, folder)
         if changed:
@@ -72,13 +79,14 @@ class CommandExperiment:
         bad = self._bad_end(job, ended, job.log)
         if bad:
             return bad
+        printed = read_metrics(job.log)
         if self.settings.evaluate:
             missing = self._collect(folder, job.artifacts)
             if missing:
                 detail = f"train wrote no regular file {', '.join(missing)}"
                 return Measurement(job.run, Outcome.NO_METRIC, memory, printed.metrics, 0, detail)
             return Measurement(job.run, Outcome.OK, memory, printed.metrics)
-        return self._judge_output(job, job.log, memory, {})
+        return self._judge_output(job, printed, memory, {})
 
     def _evaluate(self, slot: Slot, began: float, trained: Measurement) -> Steps:
         job, folder = slot.job, slot.folder / "evaluate"
@@ -95,7 +103,7 @@ class CommandExperiment:
         if self._changed(job, folder):
             return Measurement(job.run, Outcome.HARNESS_CHANGED, detail="the harness was changed")
         bad = self._bad_end(job, ended, log)
-        return bad or self._judge_output(job, log, memory, trained.self_reported)
+        return bad or self._judge_output(job, read_metrics(log), memory, trained.self_reported)
 
     def _serve_and_evaluate(self, slot: Slot, folder: Path, log: Path, began: float):  # type: ignore[no-untyped-def]
         """Join the candidate's `serve` and the harness by two pipes that nobody else holds."""
@@ -105,10 +113,11 @@ class CommandExperiment:
         questions_out, questions_in = os.pipe()
         answers_out, answers_in = os.pipe()
         left = self._left(began)
+        served_by = None
         try:
             served_by = slot.start(
                 str(self.settings.serve),
-                candidate,
+                candidate / self.prefix,
                 self._environment(job),
                 job.log.with_suffix(".serve.log"),
                 timeout=left,
@@ -117,13 +126,17 @@ class CommandExperiment:
             )
             evaluated_by = slot.start(
                 str(self.settings.evaluate),
-                folder,
+                folder / self.prefix,
                 self._environment(job),
                 log,
                 timeout=left,
                 extra=(answers_out, questions_in),
                 variable="NIGHTLAB_SERVE",
             )
+        except FileNotFoundError:
+            if served_by is not None:
+                slot.processes.kill(served_by, grace=0)
+            raise
         finally:
             for fd in (questions_out, questions_in, answers_out, answers_in):
                 os.close(fd)
@@ -160,29 +173,32 @@ class CommandExperiment:
         """Move artifacts out of the run's folder. Returns those that are not regular files."""
         missing = []
         for name in self.settings.artifacts:
-            made = folder / self.prefix / name
-            if not made.is_symlink() and made.is_file():
-                (store / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.move(made, store / name)
-                (store / name).chmod(stat.S_IRUSR | stat.S_IWUSR | stat.S_IRGRP | stat.S_IROTH)
-            else:
+            made, kept = folder / self.prefix / name, store / name
+            try:
+                if not _is_regular(made, folder):
+                    raise FileNotFoundError(made)
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                shutil.move(made, kept)
+                kept.chmod(stat.S_IRUSR | stat.S_IWUSR | stat.S_IRGRP | stat.S_IROTH)
+            except OSError:
                 missing.append(name)
         return missing
 
     def _hand_over(self, store: Path, folder: Path) -> None:
         for name in self.settings.artifacts:
-            target = folder / self.prefix / name
+            target = own_place(folder / self.prefix, name)
             target.parent.mkdir(parents=True, exist_ok=True)
+            target.unlink(missing_ok=True)
             shutil.copyfile(store / name, target)
 
     def _changed(self, job: Job, folder: Path) -> list[str]:
         """Protected files that are not as they were laid."""
         changed = []
-        hidden = tuple(f"{self.prefix}{name}" for name in self.settings.holdout)
+        hidden = tuple(f"{self.prefix}{PurePosixPath(name)}" for name in self.settings.holdout)
         for name, expected in job.protected.items():
             path = folder / name
             try:
-                same = not path.is_symlink() and _digest(path) == expected
+                same = stat.S_ISREG(path.lstat().st_mode) and _digest(path) == expected
             except OSError:
                 same = any(name == h or name.startswith(f"{h}/") for h in hidden)
             if not same:
@@ -200,16 +216,15 @@ class CommandExperiment:
             return None
         if any(OUT_OF_MEMORY.search(line) for line in tail(log)):
             return Measurement(job.run, Outcome.OUT_OF_MEMORY, detail=words)
-        if ended.code == -9:
+        if ended.code in (-signal.SIGKILL, 128 + signal.SIGKILL):
             detail = "killed by the system, most likely out of memory"
             return Measurement(job.run, Outcome.OUT_OF_MEMORY, detail=detail)
         how = f"exit {ended.code}" if ended.code > 0 else f"signal {-ended.code}"
         return Measurement(job.run, Outcome.CRASH, detail=f"{words} ({how})" if words else how)
 
     def _judge_output(
-        self, job: Job, log: Path, memory: dict[str, float], reported: Mapping[str, float]
+        self, job: Job, printed: Printed, memory: dict[str, float], reported: Mapping[str, float]
     ) -> Measurement:
-        printed = read_metrics(log)
         metrics = {**printed.metrics, **memory}
         if self.metric in printed.not_finite:
             detail = f"{self.metric} is {printed.not_finite[self.metric]}"
@@ -218,6 +233,12 @@ class CommandExperiment:
             detail = f"no line `{self.metric}: <number>` was printed"
             return Measurement(job.run, Outcome.NO_METRIC, metrics, reported, 0, detail)
         return Measurement(job.run, Outcome.OK, metrics, reported)
+
+
+def _is_regular(path: Path, folder: Path) -> bool:
+    """Whether it is a regular file, and really in `folder`: no link on the way leads out."""
+    inside = path.parent.resolve().is_relative_to(folder.resolve())
+    return inside and stat.S_ISREG(path.lstat().st_mode)
 
 
 def _digest(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ _PASSED = {
     "SSL_CERT_FILE", "SSL_CERT_DIR", "HF_HOME", "HF_HUB_OFFLINE", "TORCH_HOME", "XDG_CACHE_HOME",
 }  # fmt: skip
 _PASSED_PREFIXES = ("LC_", "CUDA_", "NVIDIA_", "HIP_", "ROCR_", "HSA_", "NCCL_", "PYTORCH_")
+_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL")
 _THREADS = (
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -45,7 +47,7 @@ def base_environment(
     kept = {
         name: value
         for name, value in outside.items()
-        if name in _PASSED or name.startswith(_PASSED_PREFIXES)
+        if (name in _PASSED or name.startswith(_PASSED_PREFIXES)) and not _SECRET.search(name)
     }
     first = str(interpreter(study).parent)
     rest = outside.get("PATH", os.defpath)

@@ -12,7 +12,7 @@ from typing import Protocol
 from nightlab.run.processes import Ended, Processes, devnull
 from nightlab.types import Job, Measurement
 
-_SHELL_SIGNS = set("|&;<>()$`*?[]{}~!\n=")
+_SHELL_SIGNS = set("|&;<>()$`*?[]{}~!\n=#")
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Experiment(Protocol):
         """Execute the slot's job in steps. Its folder is empty, and removed afterwards."""
         ...
 
-    def progress(self, job: Job) -> tuple[float, Mapping[str, float]] | None:
+    def progress(self, job: Job) -> tuple[float | None, Mapping[str, float]] | None:
         """How far a run in flight is: fraction of the budget, and what it says of itself."""
         ...
 
@@ -93,7 +93,10 @@ class Experiment(Protocol):
 
 
 def argv_of(command: str) -> list[str]:
-    """A command as an argument list; through `sh -c` only where it needs a shell."""
-    if _SHELL_SIGNS & set(command):
+    """A command as an argument list; through `sh -c` only where it needs a shell.
+
+    Raises ValueError for a quotation that isn't closed.
+    """
+    if _SHELL_SIGNS & set(command.strip()):
         return ["/bin/sh", "-c", command]
     return shlex.split(command)

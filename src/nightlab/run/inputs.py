@@ -33,26 +33,45 @@ def lay_inputs(
     if missing:
         mend = "make it (`python prepare.py`?) or mend run.inputs in program.md"
         raise NightlabError(f"input {', '.join(missing)} is missing: {mend}")
-    hidden = {study / Path(name).expanduser() for name in without}
+    hidden = {_source(study, name) for name in without}
     for name in inputs:
         if not Path(name).expanduser().is_absolute():
-            _link(study / name, folder / name, hidden)
+            _link(study / name, own_place(folder, name), hidden)
     for name in without:
         if not Path(name).expanduser().is_absolute():
-            _remove(folder / name)
+            _remove(own_place(folder, name))
+
+
+def own_place(folder: Path, name: str) -> Path:
+    """`folder / name`, where a linked folder on the way is made one of ours with links in it.
+
+    So that what is written or removed there is not in the folder that the link leads to.
+    """
+    place = folder
+    for part in Path(name).parts[:-1]:
+        place = place / part
+        if place.is_symlink() and place.is_dir():
+            source = place.resolve()
+            place.unlink()
+            place.mkdir()
+            for child in source.iterdir():
+                (place / child.name).symlink_to(child)
+    return folder / name
 
 
 def _link(source: Path, target: Path, hidden: set[Path]) -> None:
     if source in hidden:
         return
     holds_hidden = any(source in path.parents for path in hidden)
-    if source.is_dir() and (holds_hidden or target.is_dir()):
+    if source.is_dir() and (holds_hidden or (target.is_dir() and not target.is_symlink())):
+        if target.is_symlink():
+            target.unlink()
         target.mkdir(parents=True, exist_ok=True)
         for child in source.iterdir():
             _link(child, target / child.name, hidden)
     elif not os.path.lexists(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.symlink_to(source)
+        target.symlink_to(source.absolute())
 
 
 def _remove(path: Path) -> None:
@@ -77,9 +96,10 @@ def fingerprint(study: Path, inputs: Sequence[str], cache: Path) -> str:
         source = _source(study, name)
         for path in _files(source):
             status = path.stat()
-            key = f"{path}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}"
+            times = f"{status.st_mtime_ns}:{status.st_ctime_ns}"
+            key = f"{path}:{status.st_ino}:{status.st_size}:{times}"
             seen[key] = known.get(key) or _digest(path)
-            total.update(f"{name}/{path.relative_to(source)}\0{seen[key]}\0".encode())
+            total.update(os.fsencode(f"{name}/{path.relative_to(source)}\0{seen[key]}\0"))
     if seen != known:
         cache.write_text(json.dumps(seen))
     return total.hexdigest()
@@ -89,7 +109,17 @@ def _files(source: Path) -> Iterator[Path]:
     if source.is_file():
         yield source
     else:
-        yield from sorted(path for path in source.rglob("*") if path.is_file())
+        yield from sorted(path for path in _below(source, set()) if path.is_file())
+
+
+def _below(folder: Path, above: set[Path]) -> Iterator[Path]:
+    """Everything in a folder, linked folders too, but none that it is itself in."""
+    real = folder.resolve()
+    if not folder.is_dir() or real in above:
+        return
+    for path in folder.iterdir():
+        yield path
+        yield from _below(path, above | {real})
 
 
 def _digest(path: Path) -> str:

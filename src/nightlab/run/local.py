@@ -70,8 +70,8 @@ class LocalRunner:
         slot = Slot(job, self.scratch / f"run-{job.run}", self.processes)
         steps = self.experiment.steps(slot)
         running = _Running(slot, steps, Wait())
-        self.running[job.run] = running
         self._step(running, None)
+        self.running[job.run] = running
 
     def finished(self) -> Sequence[Measurement]:
         until = time.monotonic() + _TICK
@@ -98,7 +98,8 @@ class LocalRunner:
             running.steps.close()
             shutil.rmtree(running.slot.folder, ignore_errors=True)
         self.running.clear()
-        return [Measurement(r.slot.job.run, Outcome.INTERRUPTED) for r in active]
+        self.ended.clear()
+        return [r.done or Measurement(r.slot.job.run, Outcome.INTERRUPTED) for r in active]
 
     def _listen(self, wait: float) -> None:
         """Wait for something to happen, and let every run go on that can."""
@@ -109,11 +110,14 @@ class LocalRunner:
             for fd in ready:
                 if fd in fds:
                     self._step(fds[fd], True)
-        self.ended |= {ended.pid: ended for ended in self.processes.ended()}
+        started = {pid for running in self.running.values() for pid in running.slot.pids}
+        self.ended |= {ended.pid: ended for ended in self.processes.ended() if ended.pid in started}
         now = time.monotonic()
         for running in list(self.running.values()):
             while not running.done and running.wait.pid in self.ended:
-                self._step(running, self.ended.pop(running.wait.pid))
+                ended = self.ended.pop(running.wait.pid)
+                running.slot.pids.remove(ended.pid)
+                self._step(running, ended)
             deadline = running.wait.deadline
             if not running.done and deadline is not None and now >= deadline:
                 self._step(running, False)

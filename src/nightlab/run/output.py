@@ -7,19 +7,24 @@ import math
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-_ANSI = re.compile(rb"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_ANSI = re.compile(
+    rb"\x1b\[[0-?]*[ -/]*[@-~]"  # colours, cursor
+    rb"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # titles, links
+    rb"|\x1b[ -/]+[0-~]|\x1b[0-Z^-~]"  # character sets, resets
+)
 _NUMBER = r"[+-]?(?:\d{1,3}(?:,\d{3})+(?:\.\d*)?|\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _METRIC = re.compile(
     rf"^\s*(?P<name>[A-Za-z_][\w./@+-]*)\s*[:=]\s*(?P<value>{_NUMBER}|[+-]?(?:nan|inf|infinity))"
     r"\s*%?\s*$",
     re.IGNORECASE,
 )
-_PROGRESS = re.compile(rf"^\s*progress:\s*(?P<fraction>{_NUMBER})(?P<rest>.*)$")
-_PAIR = re.compile(rf"(?P<name>[A-Za-z_][\w./-]*)=(?P<value>{_NUMBER}|[+-]?nan|[+-]?inf)")
+_PROGRESS = re.compile(rf"^\s*progress:\s*(?P<fraction>{_NUMBER})(?P<percent>\s*%)?(?P<rest>.*)$")
+_PAIR = re.compile(rf"(?P<name>[A-Za-z_][\w./-]*)=(?P<value>{_NUMBER}|[+-]?nan|[+-]?inf)", re.I)
 _LONGEST_LINE = 1 << 16
 
 OUT_OF_MEMORY = re.compile(
@@ -52,12 +57,8 @@ def read_metrics(log: Path) -> Printed:
     found = Printed()
     for line in _lines(log):
         if line.startswith("{"):
-            try:
-                data = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(data, dict):
-                _take_mapping(found, data)
+            with suppress(ValueError, OverflowError, RecursionError):
+                _take_mapping(found, json.loads(line))
             continue
         match = _METRIC.match(line)
         if match and match["name"] != "progress":
@@ -104,11 +105,13 @@ def tail(log: Path, size: int = 8192) -> list[str]:
     """The last lines of a log that hold anything."""
     try:
         with log.open("rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - size))
-            data = file.read(size)
+            began = file.seek(max(0, os.fstat(file.fileno()).st_size - size))
+            parts = re.split(rb"[\r\n]", file.read(size))
     except OSError:
         return []
-    return [line for part in re.split(rb"[\r\n]", data) if (line := _clean(part))]
+    if began and any(parts[1:]):
+        del parts[0]  # the rest of a line that began earlier
+    return [line for part in parts if (line := _clean(part))]
 
 
 def last_words(log: Path, width: int = 160) -> str:
@@ -127,5 +130,6 @@ def read_progress(log: Path) -> tuple[float, dict[str, float]] | None:
                 pair["name"]: float(pair["value"].replace(",", ""))
                 for pair in _PAIR.finditer(match["rest"])
             }
-            return min(max(parse_number(match["fraction"]), 0.0), 1.0), pairs
+            fraction = parse_number(match["fraction"]) / (100 if match["percent"] else 1)
+            return min(max(fraction, 0.0), 1.0), pairs
     return None

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,7 @@ class Processes:
         """`keep_open` are descriptors that the warden holds as long as it lives: a lock's, say."""
         self.keep_open = tuple(keep_open)
         self._events: list[Ended] = []
+        self._alive: set[int] = set()
         self._buffer = b""
 
     def __enter__(self) -> Processes:
@@ -58,6 +60,8 @@ class Processes:
         except subprocess.TimeoutExpired:
             self._warden.send_signal(signal.SIGKILL)
             self._warden.wait()
+        if self._warden.returncode:
+            self._lost()
 
     def start(
         self,
@@ -96,12 +100,13 @@ class Processes:
             while True:
                 answer = self._next_line()
                 if "started" in answer:
+                    self._alive.add(int(str(answer["started"])))
                     return int(str(answer["started"]))
                 if "failed" in answer:
                     raise FileNotFoundError(str(answer["failed"]))
                 self._note(answer)
-        except (BrokenPipeError, ConnectionError) as error:
-            raise NightlabError("the process warden died; run `nightlab run` again") from error
+        except ConnectionError as error:
+            raise self._lost() from error
 
     def kill(self, pid: int, grace: float = 5.0) -> None:
         """TERM, then KILL after `grace` seconds, the whole tree. Its end is still told."""
@@ -109,7 +114,7 @@ class Processes:
         try:
             self.socket.sendall(request)
         except OSError as error:
-            raise NightlabError("the process warden died; run `nightlab run` again") from error
+            raise self._lost() from error
 
     def fileno(self) -> int:
         """Readable when something has ended."""
@@ -124,8 +129,10 @@ class Processes:
                     data = self.socket.recv(1 << 16, socket.MSG_DONTWAIT)
                 except BlockingIOError:
                     break
+                except ConnectionError as error:
+                    raise self._lost() from error
                 if not data:
-                    raise NightlabError("the process warden died; run `nightlab run` again")
+                    raise self._lost()
                 self._buffer += data
             else:
                 self._note(line)
@@ -137,8 +144,17 @@ class Processes:
         """Whether `ended` has something to tell already."""
         return bool(self._events) or b"\n" in self._buffer
 
+    def _lost(self) -> NightlabError:
+        """The warden died. Its children died with it; kill what is left of their groups."""
+        for pid in self._alive:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, signal.SIGKILL)
+        self._alive.clear()
+        return NightlabError("the process warden died; run `nightlab run` again")
+
     def _note(self, message: dict[str, object]) -> None:
         if "ended" in message:
+            self._alive.discard(int(str(message["ended"])))
             self._events.append(
                 Ended(
                     pid=int(str(message["ended"])),

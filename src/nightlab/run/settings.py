@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from nightlab.program.quantity import Budget, BudgetText, Seconds
 from nightlab.program.settings import Section
+from nightlab.run.experiment import argv_of
 
 
 class RunSettings(Section):
@@ -36,6 +37,13 @@ class RunSettings(Section):
         if any(not 0 <= seed < 2**31 for seed in seeds):
             raise ValueError("seeds lie between 0 and 2147483647")
         return seeds
+
+    @field_validator("train", "serve", "evaluate")
+    @classmethod
+    def _can_be_started(cls, command: str | None) -> str | None:
+        if command is not None and not argv_of(command):
+            raise ValueError("the command is empty; write one, or leave the key out")
+        return command
 
     @field_validator("artifacts")
     @classmethod

@@ -63,15 +63,18 @@ class Child:
     def _signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, number)
-        for pid in self.family - {self.process.pid}:
+        for pid in self.family & set(descendants(os.getpid())) - {self.process.pid}:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, number)
 
-    def sample(self) -> None:
-        """Note who belongs to this child now, and how much memory they hold together."""
-        tree = descendants(self.process.pid)
-        self.family |= set(tree)
-        self.peak = max(self.peak, sum(resident(pid) for pid in [self.process.pid, *tree]))
+    def sample(self, living: set[int]) -> None:
+        """Note who of the `living` belongs to this child, and how much memory they hold together.
+
+        The dead are forgotten: their numbers may soon belong to somebody else's process.
+        """
+        tree = set(descendants(self.process.pid))
+        self.family = {self.process.pid} | tree | self.family & living
+        self.peak = max(self.peak, sum(resident(pid) for pid in self.family))
 
 
 def descendants(pid: int) -> list[int]:
@@ -146,7 +149,10 @@ class Warden:
         return True
 
     def _read(self) -> bool:
-        data, fds, _, _ = socket.recv_fds(self.connection, 1 << 16, 16)
+        try:
+            data, fds, _, _ = socket.recv_fds(self.connection, 1 << 16, 16)
+        except ConnectionResetError:
+            return False
         if not data:
             return False
         self.fds += fds
@@ -198,8 +204,9 @@ class Warden:
                 start_new_session=True,
                 preexec_fn=before_exec,
             )
-        except OSError as error:
-            return {"failed": f"{request['argv'][0]}: {error.strerror or error}"}
+        except (OSError, ValueError, IndexError, subprocess.SubprocessError) as error:
+            what = getattr(error, "filename", None) or " ".join(request["argv"][:1])
+            return {"failed": f"{what}: {getattr(error, 'strerror', None) or error}"}
         self.children[process.pid] = Child(process, request)
         return {"started": process.pid}
 
@@ -235,16 +242,25 @@ class Warden:
         child.kill()
         if any(other.mark == child.mark for other in self.children.values()):
             return
-        for pid in descendants(os.getpid()):
-            ours = pid in self.children or any(pid in c.family for c in self.children.values())
-            if not ours and (marked(pid) in (child.mark, "") or not self.children):
+        killed: set[int] = set()
+        while left := self._orphans_of(child) - killed:
+            for pid in left:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
+            killed |= left
+
+    def _orphans_of(self, child: Child) -> set[int]:
+        """Processes below the warden that belong to no living child, and may come from this one."""
+        found = set(descendants(os.getpid()))
+        for other in self.children.values():
+            found -= {*other.family, other.process.pid, *descendants(other.process.pid)}
+        return {pid for pid in found if marked(pid) in (child.mark, "") or not self.children}
 
     def _watch(self) -> None:
         now = time.monotonic()
+        living = set(descendants(os.getpid())) if self.children else set()
         for child in self.children.values():
-            child.sample()
+            child.sample(living)
             if child.deadline is not None and now >= child.deadline:
                 child.terminate("timeout")
             if child.kill_at is not None and now >= child.kill_at:
@@ -256,7 +272,6 @@ class Warden:
 
     def _end(self) -> None:
         for child in self.children.values():
-            child.sample()
             child.kill()
         give_up = time.monotonic() + 5
         while time.monotonic() < give_up:

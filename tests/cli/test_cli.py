@@ -1,0 +1,324 @@
+"""The commands, as a user meets them: in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fakes import CALL_PROGRAM, COMMAND_PROGRAM, TRAIN, call_study, command_study, git, make_study
+
+
+def nightlab(folder: Path, *words: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
+    """Run a command in a folder, and expect this exit status."""
+    done = subprocess.run(
+        [sys.executable, "-m", "nightlab", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        stdin=subprocess.DEVNULL,
+    )
+    if code is not None:
+        assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def error(folder: Path, *words: str) -> str:
+    """The one line on standard error of a command that fails."""
+    done = nightlab(folder, *words, code=1)
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1 and lines[0].startswith("nightlab: "), done.stderr
+    return lines[0]
+
+
+def test_a_campaign_from_the_command_line(tmp_path: Path) -> None:
+    folder = call_study(tmp_path / "s").folder
+    said = nightlab(folder, "run", "--trials", "3").stdout
+    assert said.count("baseline seed") == 3
+    assert "stopped: 3 trials are done" in said
+    told = json.loads(nightlab(folder, "status", "--json").stdout)
+    assert (told["trials"], told["state"], told["isolation"]) == (3, "stopped", "none")
+    shown = json.loads(nightlab(folder, "show", "1", "--json").stdout)
+    assert shown["trial"] == 1 and shown["runs"][0]["seed"] == 1
+    for words in (["status"], ["show", "0"], ["show", "1"], ["check"], ["report"]):
+        assert nightlab(folder, *words).stdout
+    written = json.loads(nightlab(folder, "report", "--json").stdout)["files"]
+    assert {Path(p).name for p in written} == {
+        "autoresearch-summary.md",
+        "history.svg",
+        "history.png",
+    }
+    assert nightlab(folder, "export", "tsv").stdout == (folder / "results.tsv").read_text()
+    nightlab(folder, "export", "tsv", "-o", "copy.tsv")
+    assert (folder / "copy.tsv").read_text() == (folder / "results.tsv").read_text()
+
+
+def test_json_lines_of_a_run(tmp_path: Path) -> None:
+    folder = call_study(tmp_path / "s").folder
+    said = nightlab(folder, "run", "--trials", "1", "--json").stdout
+    events = [json.loads(line)["event"] for line in said.splitlines()]
+    assert events[0] == "session_began"
+    assert events[-1] == "end"
+    assert {"trial_opened", "run_started", "run_ended", "trial_settled"} <= set(events)
+    assert nightlab(folder, "run", "--trials", "1", "--quiet").stdout == ""
+
+
+def test_a_dry_run_touches_nothing(tmp_path: Path) -> None:
+    folder = call_study(tmp_path / "s").folder
+    said = nightlab(folder, "run", "--dry-run", "--trials", "7").stdout
+    assert "would begin a new campaign" in said
+    assert "would try 7 trials" in said
+    assert not (folder / ".git" / "nightlab").exists()
+    assert git(folder, "for-each-ref", "refs/heads").count("\n") == 0
+
+
+def test_commands_work_from_a_folder_below_and_with_c(tmp_path: Path) -> None:
+    folder = call_study(tmp_path / "s").folder
+    (folder / "below").mkdir()
+    nightlab(folder / "below", "run", "--trials", "0")
+    assert nightlab(tmp_path, "-C", "s", "status").stdout.startswith("")
+    assert "there is no folder" in error(tmp_path, "-C", "nowhere", "status")
+
+
+def test_campaigns_have_tags(tmp_path: Path) -> None:
+    folder = call_study(tmp_path / "s").folder
+    nightlab(folder, "run", "--tag", "mar8", "--trials", "1")
+    nightlab(folder, "run", "--tag", "mar9", "--trials", "2")
+    nightlab(folder, "run", "--trials", "1")
+    assert json.loads(nightlab(folder, "status", "--json").stdout)["campaign"] == "mar9"
+    first = json.loads(nightlab(folder, "status", "--json", "--tag", "mar8").stdout)
+    assert first["trials"] == 1
+    assert "mar8, mar9" in error(folder, "status", "--tag", "mar7")
+    assert "exists" in error(folder, "run", "--new", "--tag", "mar8")
+    nightlab(folder, "run", "--new", "--trials", "0")
+    assert len(git(folder, "for-each-ref", "--format=%(refname)", "refs/heads").split()) == 4
+
+
+PRETRAIN = ["init", "pretrain", "demo", "--yes", "--budget", "20 steps"]
+
+
+def test_init_makes_a_study_of_its_own_and_commits_it(tmp_path: Path) -> None:
+    said = nightlab(tmp_path, *PRETRAIN, "--parallel", "2", "--seeds", "1,2").stdout
+    demo = tmp_path / "demo"
+    rows = [line for line in said.splitlines() if line.startswith("| ")]
+    assert [row.split("|")[1].strip() for row in rows] == [
+        "Parameter",
+        "Training script",
+        "Read-only script",
+        "Time budget / run",
+        "Metric",
+        "Max iterations",
+        "Modification scope",
+        "Branch",
+        "Results file",
+        "Platform",
+    ]
+    assert git(demo, "status", "--porcelain") == ""
+    assert git(demo, "log", "--format=%s") == "study"
+    text = (demo / "program.md").read_text()
+    assert 'budget: "20 steps"' in text and "parallel: 2" in text and "seeds: [1, 2]" in text
+    assert "# few at a time keep causes apart" in text, "comments survive"
+    assert "is a study already" in error(tmp_path, *PRETRAIN)
+    assert "nothing to do" in nightlab(tmp_path, *PRETRAIN, "--if-new").stdout
+
+
+def test_init_refuses_to_guess(tmp_path: Path) -> None:
+    said = error(tmp_path, "init", "pretrain", "demo", "--yes")
+    assert "--budget is needed: How long should each training run be?" in said
+    assert not (tmp_path / "demo").exists()
+    assert "is not a budget" in error(tmp_path, "init", "pretrain", "demo", "--budget", "long")
+    assert 'did you mean "pretrain"' in error(tmp_path, "init", "pretrian", "demo", "--yes")
+    make_study(tmp_path / "own", {"train.py": TRAIN})
+    base = ["init", "script", "own", "--yes", "--budget", "5 min"]
+    assert "--metric is needed" in error(tmp_path, *base)
+    assert "--minimize or --maximize is needed" in error(tmp_path, *base, "--metric", "loss")
+    assert git(tmp_path / "own", "status", "--porcelain") == ""
+
+
+def test_init_of_ones_own_script(tmp_path: Path) -> None:
+    folder = make_study(tmp_path / "own", {"train.py": TRAIN, "prepare.py": "DATA = 1\n"})
+    nightlab(
+        tmp_path, "init", "script", "own", "--yes", "--budget", "5 s", "--metric", "loss",
+        "--minimize", "--seeds", "1,2", "--trials", "2", "--scope", "all", "--results", "log.tsv",
+    )  # fmt: skip
+    assert git(folder, "status", "--porcelain") == "?? program.md"
+    assert (
+        "X: " in (folder / "program.md").read_text() or '"X"' in (folder / "program.md").read_text()
+    )
+    nightlab(folder, "check")
+    nightlab(folder, "run")
+    assert json.loads(nightlab(folder, "status", "--json").stdout)["trials"] == 2
+    assert (folder / "log.tsv").read_text().startswith("commit\tloss\t")
+    assert "self-reported" in (
+        nightlab(folder, "report").stdout and (folder / "autoresearch-summary.md").read_text()
+    )
+
+
+def test_init_asks_on_a_terminal(tmp_path: Path) -> None:
+    import pty
+
+    make_study(tmp_path / "own", {"train.py": TRAIN})
+    main, other = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nightlab", "init", "script", "own"],
+        cwd=tmp_path, stdin=other, stdout=other, stderr=other, close_fds=True,
+    )  # fmt: skip
+    os.close(other)
+    said = b""
+    for question, answer in [
+        (b"Which metric", b"loss\n"),
+        (b"minimize or maximize?", b"sideways\n"),
+        (b"must be minimize or maximize", b""),
+        (b"minimize or maximize?", b"min\n"),
+        (b"How long should each training run be?", b"3 min\n"),
+        (b"Shall it be made like this?", b"y\n"),
+    ]:
+        while question not in said:
+            said += os.read(main, 4096)
+        said = said.split(question, 1)[1]
+        os.write(main, answer)
+    assert process.wait(timeout=60) == 0
+    os.close(main)
+    text = (tmp_path / "own" / "program.md").read_text()
+    assert "PRIMARY: minimize loss" in text and '"3 min"' in text
+
+
+def broken(folder: Path, old: str, new: str, program: str = CALL_PROGRAM) -> Path:
+    """A study whose program has one thing changed."""
+    assert old in program
+    files = {"program.md": program.replace(old, new), "sim.py": "", "p.yaml": "x: 0.0\ny: 0.0\n"}
+    return make_study(folder, {**files, "train.py": TRAIN})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "seeds: [1, 2, 3]",
+            "sedes: [1, 2, 3]",
+            'program.md:14: run.sedes: unknown key; did you mean "seeds"?',
+        ),
+        ("seeds: [1, 2, 3]", "seeds: [1, 1]", "a seed is given twice"),
+        ("seeds: [1, 2, 3]", "seeds: [1]", "two seeds or more"),
+        ("seeds: [1, 2, 3]", "budget: soon", "is not a budget"),
+        ("PRIMARY: minimize loss", "PRIMARY: shrink loss", "program.md:19: PRIMARY"),
+        ("keys: p.yaml", "keys: q.yaml", "q.yaml is not committed"),
+        ("    x: {type", "    z: {type", "z is not set in p.yaml"),
+        ("with: random", "with: randon", 'did you mean "random"'),
+        ("call: sim:evaluate", "call: sim:evaluate\n  where: mars", "no runner 'mars'"),
+        ("call: sim:evaluate", "call: sim:evaluate\n  isolation: required", "no sandbox yet"),
+        ("call: sim:evaluate", "call: sim:evaluate\n  inputs: [data]", "input data is missing"),
+    ],
+)
+def test_mistakes_in_the_program_are_one_line_each(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    assert said in error(broken(tmp_path / "s", old, new), "run")
+
+
+def test_several_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    folder = broken(tmp_path / "s", "seeds: [1, 2, 3]", "sedes: [1]\n  timeout: never")
+    lines = nightlab(folder, "run", code=1).stderr.splitlines()
+    assert len(lines) == 2
+
+
+def test_no_program_no_repository_no_commit_no_branch(tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert "nightlab init" in error(empty, "run")
+    (empty / "program.md").write_text(CALL_PROGRAM)
+    assert "not in a git repository" in error(empty, "run")
+    git(empty, "init", "-q", "-b", "main")
+    assert "no commit yet" in error(empty, "run")
+    folder = call_study(tmp_path / "s").folder
+    git(folder, "switch", "-q", "--detach")
+    assert "HEAD is detached" in error(folder, "run")
+    git(folder, "switch", "-q", "main")
+    git(folder, "branch", "autoresearch/mine")
+    assert "is not this ledger's" in error(folder, "run", "--tag", "mine")
+    assert "no campaign yet" in error(folder, "status")
+
+
+def test_a_branch_that_is_checked_out_is_not_moved(tmp_path: Path) -> None:
+    folder = call_study(tmp_path / "s").folder
+    nightlab(folder, "run", "--trials", "0", "--tag", "a")
+    git(folder, "switch", "-q", "autoresearch/a")
+    assert "is checked out" in error(folder, "run", "--trials", "1")
+
+
+def test_no_git_program(tmp_path: Path) -> None:
+    folder = call_study(tmp_path / "s").folder
+    done = subprocess.run(
+        [sys.executable, "-m", "nightlab", "run"], cwd=folder, capture_output=True, text=True,
+        env={**os.environ, "PATH": str(tmp_path)},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.startswith("nightlab: git is not installed")) == (1, True)
+
+
+def test_a_changed_policy_or_harness_needs_a_new_campaign_and_prose_does_not(
+    tmp_path: Path,
+) -> None:
+    folder = call_study(tmp_path / "s").folder
+    program = folder / "program.md"
+    nightlab(folder, "run", "--trials", "1")
+    program.write_text(
+        CALL_PROGRAM.replace("Find x and y.", "Find them.").replace("trials: 5", "trials: 6")
+    )
+    nightlab(folder, "run", "--trials", "1")
+    program.write_text(CALL_PROGRAM.replace("minimize loss", "minimize cost"))
+    assert "--new" in error(folder, "run")
+    program.write_text(CALL_PROGRAM)
+    (folder / "sim.py").write_text("# another harness\n" + (folder / "sim.py").read_text())
+    nightlab(folder, "run", "--trials", "1")
+    git(folder, "commit", "-qam", "harness")
+    assert "sim.py changed since" in error(folder, "run")
+    assert json.loads(nightlab(folder, "status", "--json").stdout)["trials"] == 3
+
+
+@pytest.mark.parametrize(
+    ("train", "said"),
+    [
+        ("print('nothing')\nX = 1.0\n", "no_metric"),
+        ("X = 1.0\nprint('loss: nan')\n", "not_finite: loss is nan"),
+        ("X = 1.0\nimport nowhere_at_all\n", "ModuleNotFoundError"),
+    ],
+)
+def test_a_baseline_that_does_not_run(tmp_path: Path, train: str, said: str) -> None:
+    folder = command_study(tmp_path / "s", train=train).folder
+    assert said in error(folder, "run")
+
+
+def test_a_command_that_is_not_there(tmp_path: Path) -> None:
+    program = COMMAND_PROGRAM.replace("python train.py", "no-such-trainer train.py")
+    folder = command_study(tmp_path / "s", program).folder
+    assert "no-such-trainer" in error(folder, "run")
+
+
+def test_zero_parameters_are_said(tmp_path: Path) -> None:
+    start, end = COMMAND_PROGRAM.index("  space:"), COMMAND_PROGRAM.index("propose:")
+    folder = command_study(tmp_path / "s", COMMAND_PROGRAM[:start] + COMMAND_PROGRAM[end:]).folder
+    assert "change.space" in nightlab(folder, "run").stdout
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_repository(tmp_path: Path) -> None:
+    folder = call_study(tmp_path / "s").folder
+    (folder / ".git").chmod(0o555)
+    try:
+        assert "cannot write" in error(folder, "run") or "Permission" in error(folder, "run")
+    finally:
+        (folder / ".git").chmod(0o755)
+
+
+def test_wrong_usage_is_exit_2(tmp_path: Path) -> None:
+    folder = call_study(tmp_path / "s").folder
+    for words in (["run", "--trials", "many"], ["nonsense"], ["run", "--until", "noon"], ["show"]):
+        nightlab(folder, *words, code=2)
+    assert "there is no trial 9" in (
+        nightlab(folder, "run", "--trials", "0") and error(folder, "show", "9")
+    )

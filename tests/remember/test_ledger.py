@@ -1,0 +1,103 @@
+"""The ledger: append-only, atomic, readable beside a writer, honest about damage."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nightlab.remember.events import KINDS, ChangeRefused, SessionEnded, decode, encode
+from nightlab.remember.ledger import Ledger
+from nightlab.types import NightlabError
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+def refused(reason: str) -> ChangeRefused:
+    return ChangeRefused("s", "e", reason, {"x": 1.5})
+
+
+def test_events_come_back_in_order_by_campaign(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "a" / "ledger.db", clock=lambda: 12.5)
+    ledger.append("one", [refused("a"), refused("b")])
+    ledger.append("two", [refused("c")])
+    ledger.append("one", [SessionEnded("done")])
+    assert [e.event for e in ledger.read("one")] == [
+        refused("a"),
+        refused("b"),
+        SessionEnded("done"),
+    ]
+    assert [e.at for e in ledger.read("two")] == [12.5]
+    assert ledger.campaigns() == ["two", "one"]
+    first = next(ledger.read("one"))
+    assert len(list(ledger.read("one", after=first.id))) == 2
+
+
+@given(TEXT)
+def test_any_text_survives(text: str) -> None:
+    assert decode(ChangeRefused.kind, encode(refused(text))) == refused(text)
+
+
+def test_numbers_that_json_has_not_are_refused_before_they_are_written(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.db")
+    with pytest.raises(ValueError, match="JSON"):
+        ledger.append("one", [refused("a"), ChangeRefused("s", "e", "r", {"x": float("nan")})])
+    assert list(ledger.read("one")) == [], "the transaction must be rolled back whole"
+    ledger.append("one", [refused("later")])
+
+
+@pytest.mark.parametrize("sql", ["UPDATE events SET kind = 'x'", "DELETE FROM events"])
+def test_nobody_changes_or_deletes_an_event(tmp_path: Path, sql: str) -> None:
+    ledger = Ledger(tmp_path / "ledger.db")
+    ledger.append("one", [refused("a")])
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        sqlite3.connect(tmp_path / "ledger.db").execute(sql)
+
+
+def test_a_reader_sees_what_a_writer_has_written_so_far(tmp_path: Path) -> None:
+    writer, reader = Ledger(tmp_path / "ledger.db"), Ledger(tmp_path / "ledger.db")
+    writer.append("one", [refused("a")])
+    assert len(list(reader.read("one"))) == 1
+    writer.append("one", [refused("b")])
+    assert len(list(reader.read("one"))) == 2
+
+
+def test_it_is_synced_to_disk(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.db")
+    assert ledger._db.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert ledger._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_file_that_is_no_ledger_is_one_line_with_the_mend(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    path.write_bytes(b"this is not a database at all, but long enough to look at" * 40)
+    with pytest.raises(NightlabError, match="move it away") as error:
+        Ledger(path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_newer_format_is_refused(tmp_path: Path) -> None:
+    Ledger(tmp_path / "ledger.db").close()
+    db = sqlite3.connect(tmp_path / "ledger.db")
+    db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(NightlabError, match="upgrade Nightlab"):
+        Ledger(tmp_path / "ledger.db")
+    with pytest.raises(NightlabError, match="unknown kind"):
+        decode("from_the_future", "{}")
+    with pytest.raises(NightlabError, match="unknown fields"):
+        decode("session_ended", '{"why": "x", "mood": "good"}')
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(NightlabError, match="cannot write the ledger"):
+        Ledger(tmp_path / "file" / "ledger.db")
+
+
+def test_every_event_is_registered_under_its_kind() -> None:
+    assert all(event.kind == kind and fields(event) for kind, event in KINDS.items())
