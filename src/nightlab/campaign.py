@@ -58,6 +58,7 @@ class Place:
     home: Path
     results: Path
     keys: str | None
+    time_limit: float
 
     def logs(self, tag: str) -> Path:
         """The folder of a campaign's logs."""
@@ -132,9 +133,10 @@ class Campaign:
 
     # -- sessions ----------------------------------------------------------------------------
 
-    def begin_session(self, pid: int) -> None:
+    def begin_session(self, pid: int, deadline: float | None = None) -> None:
         """Take the campaign up: settle what a killed process left, and put the views right."""
-        self._add(SessionBegan(pid, __version__, sys.version.split()[0]))
+        python, limit = sys.version.split()[0], self.place.time_limit
+        self._add(SessionBegan(pid, __version__, python, limit, deadline))
         for run, trial in list(self.record_of.run_trial.items()):
             self._add(RunEnded(run, trial, Outcome.INTERRUPTED.value, detail="Nightlab was killed"))
         self.save()

@@ -110,7 +110,7 @@ def run_loop(
 
     Only execution overlaps; proposing, deciding and settling happen one at a time.
     """
-    campaign.begin_session(os.getpid())
+    campaign.begin_session(os.getpid(), stop.deadline)
     stop.begin(campaign)
     why = "it failed"
     checked = campaign.baseline_measured

@@ -114,6 +114,11 @@ class Study:
         finally:
             ledger.close()
 
+    def next_tag(self) -> str:
+        """The tag that a new campaign would get: the date, and a number where it is taken."""
+        taken = set(self.tags())
+        return free_tag(lambda t: t in taken or self.repository.tip(self._branch(t)) is not None)
+
     def pick(self, tag: str | None = None) -> str:
         """The tag asked for, else that of the last campaign. Raises NightlabError for none."""
         tags = self.tags()
@@ -130,7 +135,7 @@ class Study:
 
     def _campaign(self, tag: str, ledger: Ledger, on_event: OnEvent) -> Campaign:
         change = self.settings.change
-        place = Place(self.home, self.results, change.keys)
+        place = Place(self.home, self.results, change.keys, self.settings.run.time_limit)
         first = next((e.event for e in ledger.read(tag)), None)
         if not isinstance(first, CampaignBegan):
             raise NightlabError(f"there is no campaign {tag!r} in the ledger")
@@ -148,10 +153,7 @@ class Study:
         base = self.repository.head()
         builder = self.builder(base)
         parameters = builder.surface.read(builder.baseline)
-        taken = set(ledger.campaigns())
-        tag = tag or free_tag(
-            lambda t: t in taken or self.repository.tip(self._branch(t)) is not None
-        )
+        tag = tag or self.next_tag()
         branch = self._branch(tag)
         if self.repository.tip(branch) is not None:
             mend = "choose another with --tag, or delete it with `git branch -D`"

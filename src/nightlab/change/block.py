@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import json
 import operator
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,8 +17,9 @@ from nightlab.types import Idea, NightlabError, Value
 _START = re.compile(rb"^\s*(#|//|--|;).*\bHYPERPARAMETERS\b", re.IGNORECASE)
 _END = re.compile(rb"^\s*(#|//|--|;).*\bEND\b.*\bHYPERPARAMETERS\b", re.IGNORECASE)
 _LINE = re.compile(
-    rb"^[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_]\w*)[ \t]*[:=][ \t]*(?P<value>[^#\r\n]*?)[ \t]*"
-    rb"(?:#[^\r\n]*)?\r?\n?$"
+    rb"^[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_]\w*)[ \t]*(?::=|[:=])[ \t]*"
+    rb"(?P<value>\"(?:[^\"\\\r\n]|\\.)*\"|'[^'\r\n]*'|[^#\r\n]*?)[ \t]*"
+    rb"(?:#[^\r\n]*|;[ \t]*|;?[ \t]+(?://|--|;)[^\r\n]*)?\r?\n?$"
 )
 _OPERATORS: dict[type[ast.AST], Callable[..., float]] = {
     ast.Add: operator.add,
@@ -64,6 +67,8 @@ class BlockSurface:
 
     def apply(self, idea: Idea, files: Files) -> Edits:
         edits: Edits = {}
+        if self.file not in files:
+            raise Refused(f"{self.file} may not be deleted")
         content = files[self.file]
         if self.file in idea.files:
             content = self._only_the_block(files[self.file], idea.files[self.file])
@@ -77,7 +82,8 @@ class BlockSurface:
             place = constants[name]
             if type(place.value) is type(ours[name]) and place.value == ours[name]:
                 continue
-            written = format_value(ours[name], python).encode()
+            bare = not python and content[place.start : place.start + 1] not in (b'"', b"'")
+            written = format_value(ours[name], python, bare).encode()
             content = content[: place.start] + written + content[place.end :]
         if content != files[self.file]:
             edits[self.file] = content
@@ -122,8 +128,8 @@ def _python(file: str, content: bytes, span: tuple[int, int]) -> dict[str, Const
         tree = ast.parse(content)
     except (SyntaxError, ValueError) as error:
         raise NightlabError(f"{file} does not compile: {error}") from None
-    starts = [0]
-    for line in content.splitlines(keepends=True):
+    starts = [len(BOM_UTF8) if content.startswith(BOM_UTF8) else 0]
+    for line in content[starts[0] :].splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
     found: dict[str, Constant] = {}
     for node in tree.body:
@@ -157,7 +163,7 @@ def _evaluate(node: ast.expr) -> Value | None:
         try:
             if isinstance(node.op, ast.Pow) and abs(float(right or 0)) <= 64:
                 power: int | float = left**right  # type: ignore[operator]
-                return power
+                return power if _is_number(power) else None
             if type(node.op) in _OPERATORS:
                 return _OPERATORS[type(node.op)](left, right)
         except (ArithmeticError, TypeError, ValueError):
@@ -191,13 +197,20 @@ def parse_value(raw: bytes) -> Value:
             return kind(text)
         except ValueError:
             continue
-    return text.strip("\"'")
+    if len(text) >= 2 and text[0] == text[-1] and text[0] in "\"'":
+        inner = text[1:-1]
+        return re.sub(r"\\(.)", r"\1", inner) if text[0] == '"' else inner
+    return text
 
 
-def format_value(value: Value, python: bool = True) -> str:
-    """The value as source text."""
+def format_value(value: Value, python: bool = True, bare: bool = False) -> str:
+    """The value as source text; a plain word goes without quotes where the old one did (`bare`)."""
     if isinstance(value, bool):
         return str(value) if python else str(value).lower()
     if isinstance(value, str):
+        if bare and re.fullmatch(r"[\w./+-]+", value):
+            return value
+        if python:
+            return json.dumps(value, ensure_ascii=False)
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return repr(value)

@@ -9,7 +9,7 @@ from nightlab.change.normal import diff_fingerprint, digest, line_count, normal_
 from nightlab.change.overlay import Overlay
 from nightlab.change.repository import CommittedFiles
 from nightlab.program.space import Space
-from nightlab.types import Change, Idea
+from nightlab.types import Change, Idea, NightlabError, Parameters
 
 DiffOf = Callable[[str, "bytes | None", "bytes | None"], str]
 
@@ -33,19 +33,19 @@ class Builder:
         outside = self.space.out_of_range(idea.parameters)
         if outside:
             raise Refused("; ".join(outside))
-        edits = self.surface.apply(idea, incumbent)
+        edits = self._applied(idea, incumbent)
         if not edits:
             raise Refused("it changes nothing")
         stray = [path for path in edits if not self.surface.owns(path)]
         if stray:
             raise Refused(f"an edit outside the surface: {', '.join(sorted(stray))}")
         self._differs(edits, incumbent)
-        after = Overlay(incumbent, edits)
+        parameters = self._read(edits, incumbent)
         diff = "".join(self.diff(path, incumbent.get(path), new) for path, new in edits.items())
         return Change(
             idea=idea,
             files=edits,
-            parameters=self.surface.read(after),
+            parameters=parameters,
             diff=diff,
             lines=sum(
                 line_count(path, new) - line_count(path, incumbent.get(path))
@@ -54,6 +54,19 @@ class Builder:
             state=self.state(incumbent, edits),
             fingerprint=diff_fingerprint(diff),
         )
+
+    def _applied(self, idea: Idea, incumbent: Files) -> Edits:
+        try:
+            return self.surface.apply(idea, incumbent)
+        except (NightlabError, UnicodeEncodeError) as error:
+            raise Refused(str(error)) from error
+
+    def _read(self, edits: Edits, incumbent: Files) -> Parameters:
+        """The values after the edits; a change that makes them unreadable is refused."""
+        try:
+            return self.surface.read(Overlay(incumbent, edits))
+        except NightlabError as error:
+            raise Refused(str(error)) from error
 
     def _differs(self, edits: Edits, incumbent: Files) -> None:
         """Refuse an edit that only moves comments and layout."""

@@ -22,7 +22,8 @@ class FilesSurface:
         self.patterns = tuple(patterns)
 
     def owns(self, path: str) -> bool:
-        safe = not path.startswith(("/", ".git/")) and ".." not in path.split("/")
+        parts = path.split("/")
+        safe = not {"", ".", ".."} & set(parts) and ".git" not in path.lower().split("/")
         named = any(fnmatchcase(path, pattern) for pattern in self.patterns)
         return safe and named and path not in _NEVER
 
@@ -62,13 +63,13 @@ class JoinedSurface:
         edits: Edits = {}
         for part in self.parts:
             edits |= part.apply(idea, Overlay(files, edits))
-            idea = _without(idea, edits)
+            idea = _without(idea, part)
         return edits
 
 
-def _without(idea: Idea, edits: Edits) -> Idea:
-    """The idea less the file edits that a surface has already taken."""
-    left = {path: text for path, text in idea.files.items() if path not in edits}
+def _without(idea: Idea, part: Surface) -> Idea:
+    """The idea less the file edits that this surface has already taken."""
+    left = {path: text for path, text in idea.files.items() if not part.owns(path)}
     return Idea(idea.summary, idea.hypothesis, idea.emitter, idea.parameters, left)
 
 

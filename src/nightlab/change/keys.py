@@ -11,7 +11,8 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from nightlab.change import Edits, Files, Refused
-from nightlab.program.problem import did_you_mean
+from nightlab.program.edit import replace_value
+from nightlab.program.problem import did_you_mean, yaml_mistake
 from nightlab.types import Idea, NightlabError, Value
 
 
@@ -33,25 +34,44 @@ class KeysSurface:
             if name not in known:
                 mend = did_you_mean(name, known)
                 raise NightlabError(f"change.space: {name} is not set in {self.file}{mend}")
+        self._check_anchors(files[self.file])
         return {name: known[name] for name in (self.names or known)}
+
+    def _check_anchors(self, content: bytes) -> None:
+        """Two parameters must not be one value: moving the first would move the second."""
+        if b"*" not in content or b"&" not in content:
+            return
+        root = _compose(self.file, content.decode("utf-8"))
+        owners: dict[int, str] = {}
+        for name in self.names:
+            place = _place(root, name)
+            if place is None:
+                continue
+            other = owners.setdefault(id(place[1]), name)
+            if other != name:
+                raise NightlabError(
+                    f"change.space: {other} and {name} are one value in {self.file}, by an anchor;"
+                    " write both out"
+                )
 
     def apply(self, idea: Idea, files: Files) -> Edits:
         if self.file in idea.files:
             raise Refused(f"{self.file} may only be changed through its parameters")
         ours = {name: value for name, value in idea.parameters.items() if name in self.names}
+        if self.file not in files:
+            raise Refused(f"{self.file} may not be deleted")
         text = files[self.file].decode("utf-8")
+        known = flatten(load_mapping(self.file, files[self.file]))
         root = _compose(self.file, text)
-        places = {name: _scalar(root, name) for name in ours}
-        missing = [name for name, node in places.items() if node is None]
+        found = {name: _place(root, name) for name in ours}
+        places = {name: place for name, place in found.items() if place and name in known}
+        missing = [name for name in ours if name not in places]
         if missing:
             raise Refused(f"{', '.join(missing)} is not set in {self.file}")
-        known = flatten(load_mapping(self.file, files[self.file]))
-        nodes = {name: node for name, node in places.items() if node is not None}
-        for name in sorted(nodes, key=lambda name: -nodes[name].start_mark.index):
+        for name in sorted(places, key=lambda name: -places[name][0].start_mark.index):
             if type(known[name]) is type(ours[name]) and known[name] == ours[name]:
                 continue
-            start, end = nodes[name].start_mark.index, nodes[name].end_mark.index
-            text = text[:start] + json.dumps(ours[name]) + text[end:]
+            text = replace_value(text, *places[name], format_scalar(ours[name]))
         content = text.encode("utf-8")
         return {self.file: content} if content != files[self.file] else {}
 
@@ -61,22 +81,32 @@ def load_mapping(file: str, content: bytes) -> dict[str, Any]:
     """The whole file as plain data. Raises NightlabError where it isn't a mapping."""
     try:
         data = YAML(typ="safe", pure=True).load(content.decode("utf-8"))
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise NightlabError(f"{file} is not valid: {str(error).splitlines()[0]}") from None
+    except (YAMLError, ValueError) as error:
+        raise NightlabError(f"{file} is not valid: {yaml_mistake(error)}") from None
     if not isinstance(data, dict):
         raise NightlabError(f"{file} must be a mapping of names to values")
     return data
 
 
 def flatten(data: dict[str, Any], prefix: str = "") -> dict[str, Value]:
-    """Every scalar of nested mappings by dotted path."""
-    found: dict[str, Value] = {}
+    """Every scalar of nested mappings by dotted path; a key that holds dots itself goes first."""
+    scalars = {
+        f"{prefix}{key}": value
+        for key, value in data.items()
+        if isinstance(value, (bool, int, float, str))
+    }
     for key, value in data.items():
         if isinstance(value, dict):
-            found |= flatten(value, f"{prefix}{key}.")
-        elif isinstance(value, (bool, int, float, str)):
-            found[f"{prefix}{key}"] = value
-    return found
+            scalars = flatten(value, f"{prefix}{key}.") | scalars
+    return scalars
+
+
+def format_scalar(value: Value) -> str:
+    """The value as YAML and as JSON; YAML 1.1 reads `1e-07` as text, so it becomes `1.0e-07`."""
+    written = json.dumps(value, ensure_ascii=False)
+    if isinstance(value, float) and "e" in written and "." not in written:
+        return written.replace("e", ".0e")
+    return written
 
 
 @lru_cache(maxsize=8)
@@ -84,19 +114,20 @@ def _compose(file: str, text: str) -> Node | None:
     try:
         node: Node | None = YAML(typ="safe", pure=True).compose(text)
     except YAMLError as error:
-        raise Refused(f"{file} is not valid: {str(error).splitlines()[0]}") from None
+        raise Refused(f"{file} is not valid: {yaml_mistake(error)}") from None
     return node
 
 
-def _scalar(node: Node | None, path: str) -> ScalarNode | None:
-    """The node at a dotted path; keys that hold dots themselves are tried whole first."""
+def _place(node: Node | None, path: str) -> tuple[Node, Node] | None:
+    """Key and value at a dotted path; keys that hold dots themselves are tried whole first."""
     if not isinstance(node, MappingNode):
         return None
     for key, value in node.value:
-        if key.value == path:
-            return value if isinstance(value, ScalarNode) else None
-        if path.startswith(f"{key.value}."):
-            found = _scalar(value, path[len(key.value) + 1 :])
+        if key.value == path and isinstance(value, ScalarNode):
+            return key, value
+    for key, value in node.value:
+        if isinstance(key, ScalarNode) and path.startswith(f"{key.value}."):
+            found = _place(value, path[len(key.value) + 1 :])
             if found is not None:
                 return found
     return None

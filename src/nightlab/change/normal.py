@@ -7,26 +7,33 @@ import hashlib
 import json
 from collections.abc import Iterable
 from functools import lru_cache
+from pathlib import PurePath
 
 from nightlab.change import Refused
+
+_HASH_COMMENTS = frozenset(
+    ("", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".env", ".sh", ".r", ".jl", ".rb")
+)
+"""Where a line that begins with `#` is a comment; in Markdown and C it is not."""
 
 
 @lru_cache(maxsize=512)
 def normal_form(path: str, content: bytes) -> str:
     """Source without comments and layout. Raises Refused where the file doesn't compile."""
-    text = content.decode("utf-8", "replace")
     if path.endswith(".py"):
         try:
-            return ast.unparse(ast.parse(text))
+            return ast.unparse(ast.parse(content))
         except (SyntaxError, ValueError, RecursionError) as error:
             raise Refused(f"{path} does not compile: {error}") from None
+    text = content.decode("utf-8", "replace")
     if path.endswith(".json"):
         try:
             return json.dumps(json.loads(text), sort_keys=True, indent=0)
         except ValueError as error:
             raise Refused(f"{path} is not valid JSON: {error}") from None
     lines = (line.rstrip() for line in text.splitlines())
-    return "\n".join(line for line in lines if line and not line.lstrip().startswith("#"))
+    comment = "#" if PurePath(path).suffix.lower() in _HASH_COMMENTS else "\n"
+    return "\n".join(line for line in lines if line and not line.lstrip().startswith(comment))
 
 
 def line_count(path: str, content: bytes | None) -> int:
@@ -45,9 +52,9 @@ def digest(parts: Iterable[str]) -> str:
 
 def diff_fingerprint(diff: str) -> str:
     """Identity of what a unified diff takes and gives, whatever its place and spacing."""
-    moved = (
-        line[0] + " ".join(line[1:].split())
-        for line in diff.splitlines()
-        if line[:1] in "+-" and not line.startswith(("+++", "---")) and line[1:].strip()
-    )
+    moved, in_hunk = [], False
+    for line in diff.splitlines():
+        in_hunk = line.startswith("@@") or (in_hunk and line[:1] in ("+", "-", " ", "\\", ""))
+        if in_hunk and line[:1] in ("+", "-") and line[1:].strip():
+            moved.append(line[0] + " ".join(line[1:].split()))
     return digest(sorted(moved))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +16,8 @@ from nightlab.change import Edits
 from nightlab.types import NightlabError
 
 _NOBODY = ("Nightlab", "nightlab@localhost")
+_ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_NAMESPACE")
+"""Variables that git sets for hooks and aliases, and that lead it to another repository."""
 
 
 class CommittedFiles(Mapping[str, bytes]):
@@ -38,6 +41,11 @@ class CommittedFiles(Mapping[str, bytes]):
 
     def __contains__(self, path: object) -> bool:
         return f"{self._prefix}{path}" in self.entries
+
+    def is_link(self, path: str) -> bool:
+        """Whether git has this path as a symbolic link; its contents are then its target."""
+        entry = self.entries.get(self._prefix + path)
+        return entry is not None and entry[1] == FileMode.LINK
 
     def blob(self, path: str) -> str:
         """The object name of a file's contents, "" where there is no such file."""
@@ -70,7 +78,11 @@ class Repository:
         if found is None:
             mend = "run `git init && git add -A && git commit -m study` there first"
             raise NightlabError(f"{study} is not in a git repository: {mend}")
-        self.repo = pygit2.Repository(found)
+        try:
+            self.repo = pygit2.Repository(found)
+        except pygit2.GitError as error:
+            mend = f"mend it, or trust it: `git config --global --add safe.directory {study}`"
+            raise NightlabError(f"git cannot open {found} ({error}): {mend}") from error
         if self.repo.is_bare or self.repo.workdir is None:
             raise NightlabError(f"{study} is in a bare repository; use a checkout")
         top = Path(self.repo.workdir).resolve()
@@ -120,6 +132,7 @@ class Repository:
                 index.remove(full)
                 continue
             mode = FileMode(entries[full][1]) if full in entries else FileMode.BLOB
+            mode = FileMode.BLOB if mode == FileMode.LINK else mode
             index.add(pygit2.IndexEntry(full, self.repo.create_blob(content), mode))
         return self._write(message, index.write_tree(self.repo), [base.id])
 
@@ -179,6 +192,7 @@ class Repository:
             done = subprocess.run(
                 [*command, new, expected],
                 cwd=self.repo.workdir,
+                env={k: v for k, v in os.environ.items() if k not in _ELSEWHERE},
                 capture_output=True,
                 text=True,
                 check=False,
@@ -192,14 +206,15 @@ class Repository:
 
     def checked_out(self, branch: str) -> Path | None:
         """The checkout that has this branch checked out, if any."""
-        ours = self.repo.references.get("HEAD")
-        if ours is not None and ours.target == f"refs/heads/{branch}":
-            return Path(self.repo.workdir)
+        heads = {Path(self.repo.path) / "HEAD": Path(self.repo.workdir)}
+        if self.common.name == ".git":
+            heads.setdefault(self.common / "HEAD", self.common.parent)
         for name in self.repo.list_worktrees():
             tree = self.repo.lookup_worktree(name)
-            head = self.common / "worktrees" / name / "HEAD"
+            heads.setdefault(self.common / "worktrees" / name / "HEAD", Path(tree.path))
+        for head, checkout in heads.items():
             if head.is_file() and head.read_text().strip() == f"ref: refs/heads/{branch}":
-                return Path(tree.path)
+                return checkout
         return None
 
     def uncommitted(self) -> list[str]:
@@ -212,17 +227,28 @@ class Repository:
             if path.startswith(self.prefix) and status not in ignorable
         )
 
-    def export(self, commit: str, folder: Path) -> None:
-        """Lay the repository's files at `commit` into an empty folder, as plain files."""
+    def within(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Paths as a program.md gives them, relative to the repository; those outside left out."""
+        top = Path(self.repo.workdir).resolve()
+        full = (Path(os.path.normpath(self.study / Path(name).expanduser())) for name in names)
+        return tuple(path.relative_to(top).as_posix() for path in full if top in path.parents)
+
+    def export(self, commit: str, folder: Path, hidden: Sequence[str] = ()) -> None:
+        """Lay the repository's files at `commit` into an empty folder, as plain files.
+
+        Paths in `hidden` (relative to the repository) are left out.
+        """
         made: set[Path] = set()
         for path, (blob, mode) in self.files(commit).entries.items():
+            if is_below(path, hidden):
+                continue
             target = folder / path
             if target.parent not in made:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 made.add(target.parent)
             data = _data(self.repo, blob)
             if mode == FileMode.LINK:
-                target.symlink_to(data.decode())
+                target.symlink_to(os.fsdecode(data))
                 continue
             target.write_bytes(data)
             if mode == FileMode.BLOB_EXECUTABLE:
@@ -233,15 +259,13 @@ class Repository:
 
         Paths in `hidden` (relative to the study) are left out.
         """
-        self.export(commit, folder)
-        for name in hidden:
-            path = folder / self.prefix / name
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            elif path.exists():
-                path.unlink()
+        left_out = self.within(hidden)
+        self.export(commit, folder, left_out)
         fresh = pygit2.init_repository(str(folder), initial_head="main")
-        fresh.index.add_all()
+        for path, (blob, mode) in self.files(commit).entries.items():
+            if not is_below(path, left_out):
+                copy = fresh.create_blob(_data(self.repo, blob))
+                fresh.index.add(pygit2.IndexEntry(path, copy, FileMode(mode)))
         fresh.index.write()
         who = pygit2.Signature(*_NOBODY)
         tree = fresh.index.write_tree()
@@ -264,6 +288,11 @@ class Repository:
         if missing:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("\n".join([*lines, *missing]) + "\n")
+
+
+def is_below(path: str, names: Sequence[str]) -> bool:
+    """Whether a path is one of these, or lies in a folder among them."""
+    return any(path == name or path.startswith(f"{name}/") for name in names)
 
 
 def file_digest(content: bytes) -> str:

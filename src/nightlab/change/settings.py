@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import Field, model_validator
+from pathlib import PurePosixPath
 
+from pydantic import Field, field_validator, model_validator
+
+from nightlab.program.problem import did_you_mean
 from nightlab.program.settings import Section
 from nightlab.program.space import Parameter, Scope, Space
 
@@ -18,6 +21,26 @@ class ChangeSettings(Section):
     pinned: tuple[str, ...] = ()
     scope: Scope = "all"
     branch: str = Field(default="autoresearch", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
+
+    @field_validator("block", "keys")
+    @classmethod
+    def _a_file_of_the_study(cls, file: str | None) -> str | None:
+        path = PurePosixPath(file or "")
+        if path.is_absolute() or ".." in path.parts:
+            raise ValueError(f"{file} must be a path inside the study")
+        if file == "program.md":
+            raise ValueError("program.md is the human's; name another file")
+        return file
+
+    @field_validator("space")
+    @classmethod
+    def _conditions_name_parameters(cls, space: dict[str, Parameter]) -> dict[str, Parameter]:
+        for name, parameter in space.items():
+            for other in parameter.when:
+                if other not in space:
+                    mend = did_you_mean(other, space)
+                    raise ValueError(f"{name}: `when` names {other}, not in the space{mend}")
+        return space
 
     @model_validator(mode="after")
     def _something_may_change(self) -> ChangeSettings:

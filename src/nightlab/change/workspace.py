@@ -2,45 +2,64 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from nightlab.change.repository import CommittedFiles, Repository
+import pygit2
+
+from nightlab.change.repository import CommittedFiles, Repository, is_below
 
 
 class Checkout:
     """The files of one commit in a repository of their own, less what is hidden."""
 
-    def __init__(self, folder: Path, files: CommittedFiles, hidden: Sequence[str]) -> None:
-        self.folder = folder
+    def __init__(
+        self, top: Path, prefix: str, files: CommittedFiles, hidden: Sequence[str]
+    ) -> None:
+        self.folder = top / prefix
         self.files = files
         self.hidden = tuple(hidden)
+        self._prefix = prefix
+        self._repo = pygit2.Repository(str(top))
 
     def edits(self) -> Mapping[str, str | None]:
+        """New texts by path, None for a file that is gone.
+
+        New files that git ignores don't count: what a program leaves behind when it tries things.
+        """
         found: dict[str, str | None] = {}
         here = {path.relative_to(self.folder).as_posix(): path for path in _files(self.folder)}
         for name, path in here.items():
+            if name not in self.files and self._repo.path_is_ignored(self._prefix + name):
+                continue
             content = path.read_bytes()
             if name not in self.files or self.files[name] != content:
                 found[name] = content.decode("utf-8", "replace")
         for name in self.files:
-            if name not in here and not self._is_hidden(name):
+            if name not in here and not self._is_as_it_was(name):
                 found[name] = None
         return found
 
-    def _is_hidden(self, name: str) -> bool:
-        return any(name == h or name.startswith(f"{h}/") for h in self.hidden)
+    def _is_as_it_was(self, name: str) -> bool:
+        """Whether a path without a plain file was never one here."""
+        path = self.folder / name
+        if self.files.is_link(name) and path.is_symlink():
+            return os.fsencode(path.readlink()) == self.files[name]
+        return is_below(self._prefix + name, self.hidden) or _is_clutter(Path(name))
 
 
 def _files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
-        parts = path.relative_to(folder).parts
-        clutter = ".git" in parts or "__pycache__" in parts
-        if path.is_file() and not path.is_symlink() and not clutter:
+        if path.is_file() and not path.is_symlink() and not _is_clutter(path.relative_to(folder)):
             yield path
+
+
+def _is_clutter(path: Path) -> bool:
+    return ".git" in path.parts or "__pycache__" in path.parts
 
 
 @contextmanager
@@ -52,6 +71,7 @@ def checkout(
     top = Path(tempfile.mkdtemp(prefix="proposal-", dir=scratch))
     try:
         repository.throwaway(commit, top, hidden)
-        yield Checkout(top / repository.prefix, repository.files(commit), hidden)
+        left_out = repository.within(hidden)
+        yield Checkout(top, repository.prefix, repository.files(commit), left_out)
     finally:
         shutil.rmtree(top, ignore_errors=True)

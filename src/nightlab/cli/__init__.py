@@ -59,7 +59,7 @@ def main() -> None:
         for line in str(error).splitlines():
             print(f"nightlab: {line}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, run.StoppedAtOnce):
         print("nightlab: stopped at once; `nightlab run` goes on from here", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:

@@ -24,7 +24,7 @@ def check(as_json: Json = False) -> None:
         for ok, what in findings:
             typer.echo(f"{'ok  ' if ok else 'NOT '} {what}")
         typer.echo("")
-        print_config(study, (study.tags() or ["TAG"])[-1])
+        print_config(study, (study.tags() or [study.next_tag()])[-1])
     if wrong:
         raise typer.Exit(1)
 

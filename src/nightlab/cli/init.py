@@ -235,7 +235,7 @@ def _make(lab: str, folder: Path, answers: Answers, asker: Asker) -> None:
             text = text.replace("minimize METRIC", f"{_side(answers)} {answers.metric}")
         program.write_text(text, encoding="utf-8")
         study = _open(folder)
-        print_config(study, "TAG")
+        print_config(study, study.next_tag())
         asker.confirm("Shall it be made like this?")
     except BaseException:
         for path in made:

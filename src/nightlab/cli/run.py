@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from nightlab.types import Progress
 
 
+class StoppedAtOnce(BaseException):
+    """The second signal: no clean-up but the runner's own."""
+
+
 class View(Protocol):
     """Follows a session."""
 
@@ -146,7 +150,7 @@ def _catch_signals(stop: Stop) -> list[tuple[int, Any]]:
 
     def ask(number: int, _: object) -> None:
         if stop.requested:
-            raise KeyboardInterrupt
+            raise StoppedAtOnce("stopped at once, by a second signal")
         stop.request(f"interrupted by {signal.Signals(number).name}")
 
     caught = (signal.SIGINT, signal.SIGTERM)
@@ -169,4 +173,4 @@ def _plan(study: Study, tag: str | None, new: bool, trials: int | None) -> None:
         typer.echo(f"would measure the baseline on seeds {seeds}")
     limit = study.settings.stop.trials if trials is None else trials
     typer.echo(f"would try {'any number of' if limit is None else limit} trials, then stop")
-    print_config(study, str(chosen or "TAG"))
+    print_config(study, chosen or study.next_tag())

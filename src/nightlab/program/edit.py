@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
+from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode
 
 from nightlab.program.document import parse_document
 from nightlab.types import NightlabError
-
 
 _ALIAS = re.compile(r"\s*:\s+(?P<alias>\*[^\s,\[\]{}]+)")
 _ANCHOR = re.compile(r"&[^\s,\[\]{}]+\s+")
@@ -35,7 +34,8 @@ def with_settings(text: str, values: Mapping[str, Any]) -> str:
 def _set(text: str, path: str, written: str) -> str:
     section, _, key = path.partition(".")
     root = YAML(typ="safe", pure=True).compose(text)
-    if root is None:
+    flow = isinstance(root, MappingNode) and root.flow_style
+    if root is None or (find_value(root, section) is None and not flow):
         return text + f"{section}: {{{key}: {written}}}\n"
     inner = find_value(root, section)
     if inner is None:
@@ -92,9 +92,10 @@ def replace_value(text: str, key: Node, value: Node, written: str) -> str:
 
 def _end(text: str, node: Node) -> int:
     """Where the last character of a value stands; marks of block values take in what follows."""
-    if not isinstance(node, ScalarNode) and not node.flow_style and node.value:
+    if isinstance(node, CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
         key, value = last if isinstance(last, tuple) else (last, last)
-        return max(key.end_mark.index, _end(text, value))
-    start, end = node.start_mark.index, node.end_mark.index
+        return max(int(key.end_mark.index), _end(text, value))
+    start: int = node.start_mark.index
+    end: int = node.end_mark.index
     return start + len(text[start:end].rstrip())

@@ -12,7 +12,7 @@ from io import StringIO
 from typing import Any, Literal
 
 from nightlab.program.document import parse_document
-from nightlab.program.problem import Problem, ProgramError, did_you_mean
+from nightlab.program.problem import Problem, ProgramError, did_you_mean, yaml_mistake
 from nightlab.types import Direction
 
 Over = Literal["incumbent", "baseline"]
@@ -306,8 +306,8 @@ def _load_objective(text: str, file: str) -> Mapping[str, Any]:
         loses = fenced is not None or re.search(r"^\W*guardrails\W*:", text, re.MULTILINE)
         data = {} if loses else _key_value_lines(text)
         if not data:
-            first = str(error).splitlines()[0]
-            raise ProgramError([Problem(file, 0, "", f"not YAML or JSON: {first}")]) from error
+            mistake = f"not YAML or JSON: {yaml_mistake(error)}"
+            raise ProgramError([Problem(file, 0, "", mistake)]) from error
     if not isinstance(data, Mapping):
         data = _key_value_lines(text) if fenced is None else {}
     if not data:

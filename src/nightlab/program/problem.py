@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ruamel.yaml.error import MarkedYAMLError
+
 from nightlab.types import NightlabError
 
 
@@ -38,3 +40,10 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if near:
         return f'; did you mean "{near[0]}"?'
     return f"; known: {', '.join(names)}" if names else ""
+
+
+def yaml_mistake(error: Exception) -> str:
+    """What is wrong with a YAML text, and in which of its lines, as one line."""
+    if isinstance(error, MarkedYAMLError) and error.problem and error.problem_mark:
+        return f"{error.problem.splitlines()[0]}, in line {error.problem_mark.line + 1}"
+    return str(error).splitlines()[0]

@@ -79,6 +79,7 @@ class SearchProposer:
 
         seed = self.seed + 1000 * number + self.refusals
         if not self.space.conditional and _has_torch():
+            _keep_to_one_thread()
             return optuna.samplers.GPSampler(
                 seed=seed, n_startup_trials=0, deterministic_objective=False
             )
@@ -188,6 +189,13 @@ def distribution(parameter: Parameter) -> Any:
         whole = parameter.log or (parameter.high - parameter.low) % step
         return d.IntDistribution(parameter.low, parameter.high, parameter.log, 1 if whole else step)
     return d.FloatDistribution(parameter.low, parameter.high, parameter.log)
+
+
+def _keep_to_one_thread() -> None:
+    """Proposing shares the machine with runs in flight; a second spinning thread slows both."""
+    import torch
+
+    torch.set_num_threads(1)
 
 
 def _has_torch() -> bool:

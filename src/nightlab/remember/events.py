@@ -41,12 +41,17 @@ class CampaignBegan(Event):
 
 @dataclass(frozen=True)
 class SessionBegan(Event):
-    """A process took the campaign up."""
+    """A process took the campaign up. `time_limit` is that of a run, `deadline` the session's.
+
+    Seconds, and UTC seconds since 1970; None where there is no deadline.
+    """
 
     kind: ClassVar[str] = "session_began"
     pid: int
     version: str
     python: str
+    time_limit: float = 0.0
+    deadline: float | None = None
 
 
 @dataclass(frozen=True)

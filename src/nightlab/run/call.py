@@ -19,6 +19,7 @@ from typing import Any
 from nightlab.run.environment import base_environment, interpreter
 from nightlab.run.experiment import Slot, Steps, Wait
 from nightlab.run.inputs import lay_inputs
+from nightlab.run.output import OUT_OF_MEMORY
 from nightlab.run.processes import Processes, devnull
 from nightlab.run.settings import RunSettings
 from nightlab.types import Job, Measurement, Outcome
@@ -184,8 +185,10 @@ class CallExperiment:
 
     def _measure(self, job: Job, answer: dict[str, object], seconds: float) -> Measurement:
         if "error" in answer:
-            outcome = Outcome.OUT_OF_MEMORY if answer.get("memory") else Outcome.CRASH
-            return Measurement(job.run, outcome, seconds=seconds, detail=str(answer["error"]))
+            detail = str(answer["error"])
+            memory = answer.get("memory") or OUT_OF_MEMORY.search(detail)
+            outcome = Outcome.OUT_OF_MEMORY if memory else Outcome.CRASH
+            return Measurement(job.run, outcome, seconds=seconds, detail=detail)
         given = answer["metrics"]
         assert isinstance(given, dict)
         metrics = {name: value for name, value in given.items() if math.isfinite(value)}

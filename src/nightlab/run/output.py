@@ -28,8 +28,8 @@ _PAIR = re.compile(rf"(?P<name>[A-Za-z_][\w./-]*)=(?P<value>{_NUMBER}|[+-]?nan|[
 _LONGEST_LINE = 1 << 16
 
 OUT_OF_MEMORY = re.compile(
-    r"CUDA out of memory|OutOfMemoryError|MPS backend out of memory|\bMemoryError\b"
-    r"|Cannot allocate memory|can't allocate memory|std::bad_alloc",
+    r"(?:CUDA|HIP|XPU|MPS backend|CUDA error:) out of memory|OutOfMemoryError"
+    r"|\b(?:_Array)?MemoryError\b|RESOURCE_EXHAUSTED: Out of memory|Cannot allocate memory|can't allocate memory|std::bad_alloc",
 )
 
 
