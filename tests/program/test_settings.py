@@ -89,7 +89,12 @@ def test_yes_and_no_are_words(word: str) -> None:
         ("change: {files: [a]}\nrun: {}\n", 11, "run", "nothing to run"),
         ("change: {}\nrun: {train: x}\n", 10, "change", "nothing may change"),
         ("change: {files: [a]}\n", 10, "run", "Field required"),
-        ("change: {files: [a]}\nrun: {train: x, timeout: 1e400 s}\n", 11, "run.timeout", "duration"),
+        (
+            "change: {files: [a]}\nrun: {train: x, timeout: 1e400 s}\n",
+            11,
+            "run.timeout",
+            "duration",
+        ),
     ],
 )
 def test_a_mistake_has_its_line_and_its_key(text: str, line: int, key: str, said: str) -> None:
@@ -99,14 +104,21 @@ def test_a_mistake_has_its_line_and_its_key(text: str, line: int, key: str, said
 
 
 def in_space(*lines: str) -> str:
-    return "change:\n  block: a\n  space:\n" + "".join(f"    {x}\n" for x in lines) + "run: {train: x}"
+    return (
+        "change:\n  block: a\n  space:\n" + "".join(f"    {x}\n" for x in lines) + "run: {train: x}"
+    )
 
 
 @pytest.mark.parametrize(
     ("lines", "line", "key", "said"),
     [
         (["A: {low: 1, high: 2}"], 13, "A", "needs a type: int, float, bool or choice"),
-        (["A: {type: flaot, low: 1}"], 13, "A", "type 'flaot' is not known; did you mean \"float\"?"),
+        (
+            ["A: {type: flaot, low: 1}"],
+            13,
+            "A",
+            "type 'flaot' is not known; did you mean \"float\"?",
+        ),
         (["A: {type: int, low: 1}"], 13, "A.high", "Field required"),
         (["A:", "  type: int", "  low: 1", "  hihg: 2", "  high: 3"], 16, "A.hihg", '"high"?'),
         (["A: {type: int, low: 3, high: 2}"], 13, "A", "low (3) must be below high (2)"),

@@ -220,9 +220,10 @@ def tagged(*tags: str) -> dict[str, Any]:
 )
 def test_scope_and_pinned(scope: Any, pinned: tuple[str, ...], free: list[str]) -> None:
     s = space(
-        A=tagged("architecture"), B=tagged("optimizer"), C=tagged("architecture", "optimizer"), D={
-            **NUMBER
-        }
+        A=tagged("architecture"),
+        B=tagged("optimizer"),
+        C=tagged("architecture", "optimizer"),
+        D={**NUMBER},
     )
     left = s.only(scope, pinned)
     assert list(left.parameters) == free

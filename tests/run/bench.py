@@ -1,4 +1,4 @@
-"""What the tests of `run` share: waiting with a deadline, programs as text, families of processes."""
+"""What the tests of `run` share: waits with a deadline, programs as text, families of processes."""
 
 from __future__ import annotations
 

@@ -94,10 +94,10 @@ class TestSlot:
         assert first == second == f"{os.getpid()}.5"
 
     def test_a_failed_start_leaves_no_descriptor(self, slot: Slot, bench: Bench) -> None:
-        before = len(os.listdir("/proc/self/fd"))
+        before = sum(1 for _ in Path("/proc/self/fd").iterdir())
         with pytest.raises(FileNotFoundError):
             slot.start("no-such-program", bench.folder, {}, slot.job.log, timeout=1)
-        assert len(os.listdir("/proc/self/fd")) == before
+        assert sum(1 for _ in Path("/proc/self/fd").iterdir()) == before
         assert slot.pids == []
 
     def test_the_timeout_is_passed_on(self, slot: Slot, bench: Bench, tmp_path: Path) -> None:

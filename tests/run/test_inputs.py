@@ -33,7 +33,7 @@ def write(folder: Path, files: Mapping[str, str]) -> Path:
 def contents(folder: Path) -> dict[str, str]:
     """Every file that can be read in a folder, through links too."""
     return {
-        os.path.relpath(os.path.join(top, name), folder): Path(top, name).read_text()
+        os.path.relpath(Path(top, name), folder): Path(top, name).read_text()
         for top, _, names in os.walk(folder, followlinks=True)
         for name in names
     }
@@ -145,6 +145,15 @@ class TestLaying:
         with pytest.raises(NightlabError, match=r"data/none, ~/nowhere is missing.*run\.inputs"):
             lay_inputs(study, folder, ["data", "data/none", "~/nowhere"])
         assert contents(folder) == {}
+
+    @pytest.mark.parametrize("given", [(["../precious"], []), ([], ["../precious"])])
+    def test_nothing_is_laid_or_removed_outside_the_folder(
+        self, study: Path, folder: Path, given: tuple[list[str], list[str]]
+    ) -> None:
+        precious = write(folder.parent / "precious", {"p.txt": "p"})
+        with pytest.raises(NightlabError, match=r"\.\./precious must be a path inside the study"):
+            lay_inputs(study, folder, *given)
+        assert contents(precious) == {"p.txt": "p"}
 
     def test_a_place_of_our_own_holds_links_to_all_but_leads_nowhere(
         self, study: Path, folder: Path
@@ -260,8 +269,7 @@ class TestFingerprint:
 
     def test_names_need_not_be_text(self, study: Path, of: Callable[..., str]) -> None:
         before = of()
-        with open(os.fsencode(study / "data") + b"/\xff.txt", "w"):
-            pass
+        (study / "data" / os.fsdecode(b"\xff.txt")).touch()
         assert of() != before
 
     def test_inputs_elsewhere_count(self, own_home: Path, of: Callable[..., str]) -> None:

@@ -26,7 +26,7 @@ print(json.dumps([n for n in there if os.path.exists(f"/proc/self/fd/{n}")]))
 
 
 def open_descriptors(pid: int | str = "self") -> int:
-    return len(os.listdir(f"/proc/{pid}/fd"))
+    return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
 
 
 @pytest.mark.parametrize("code", [0, 1, 3, 255])

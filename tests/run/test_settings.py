@@ -55,6 +55,8 @@ def test_one_command_or_one_call_is_enough(one: dict[str, str]) -> None:
         ({"call": "a:f()"}, "module:function"),
         ({"train": "x", "artifacts": ["/etc/passwd"]}, "inside the study"),
         ({"train": "x", "artifacts": ["out/../../x"]}, "inside the study"),
+        ({"train": "x", "inputs": ["../shared"]}, "or an absolute one"),
+        ({"train": "x", "evaluate": "y", "holdout": ["data/../../x"]}, "or an absolute one"),
         ({"train": "x", "seeds": []}, "at least 1"),
         ({"train": "x", "seeds": [1, 2, 1]}, "given twice"),
         ({"train": "x", "seeds": [-1]}, "seeds lie between"),

@@ -127,7 +127,7 @@ class TestWhenTheCallerIsKilled:
 
 
 class TestPeakMemory:
-    HOLD = "import time; held = bytearray(b'x') * (40 << 20); time.sleep(0.8)"
+    HOLD = "import time; held = bytearray(b'x') * (40 << 20); time.sleep(0.6)"
 
     def test_counts_the_main_process(self, bench: Bench) -> None:
         ended, _ = bench.run("held = bytearray(b'x') * (60 << 20)")
@@ -161,11 +161,11 @@ class TestPeakMemory:
             "        time.sleep(600)\n"
             "    while os.path.exists('bound'): time.sleep(0.005)\n"
             "    os._exit(0)\n"
-            "time.sleep(0.6)\n"
+            "time.sleep(0.4)\n"
             "os.remove('bound')\n"
             "os.wait()\n"
             "while not os.path.exists('held'): time.sleep(0.005)\n"
-            "time.sleep(0.6)\n"
+            "time.sleep(0.4)\n"
         )
         (bench.folder / "bound").touch()
         ended, _ = bench.run(program)

@@ -108,7 +108,7 @@ class CallExperiment:
         if late:
             detail = f"killed after {self.settings.time_limit:g} s (run.timeout)"
             return Measurement(job.run, Outcome.TIMEOUT, seconds=seconds, detail=detail)
-        if ended.code == -signal.SIGKILL and not ended.why:
+        if ended.code == -signal.SIGKILL:
             detail = "killed by the system, most likely out of memory"
             return Measurement(job.run, Outcome.OUT_OF_MEMORY, seconds=seconds, detail=detail)
         how = f"exit {ended.code}" if ended.code >= 0 else f"signal {-ended.code}"

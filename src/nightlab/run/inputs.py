@@ -45,8 +45,11 @@ def lay_inputs(
 def own_place(folder: Path, name: str) -> Path:
     """`folder / name`, where a linked folder on the way is made one of ours with links in it.
 
-    So that what is written or removed there is not in the folder that the link leads to.
+    So that what is written or removed there is not in the folder that the link leads to. Raises
+    NightlabError for a name that leads out of the folder by itself.
     """
+    if ".." in Path(name).parts or Path(name).is_absolute():
+        raise NightlabError(f"{name} must be a path inside the study, or an absolute one")
     place = folder
     for part in Path(name).parts[:-1]:
         place = place / part

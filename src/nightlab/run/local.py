@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import select
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +51,7 @@ class LocalRunner:
         self.ended: dict[int, Ended] = {}
 
     def __enter__(self) -> LocalRunner:
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        _remove(self.scratch)
         self.scratch.mkdir(parents=True, exist_ok=True)
         self.processes.__enter__()
         return self
@@ -60,7 +62,7 @@ class LocalRunner:
         self.running.clear()
         self.experiment.close()
         self.processes.__exit__()
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        _remove(self.scratch)
 
     @property
     def free(self) -> int:
@@ -96,7 +98,7 @@ class LocalRunner:
             self.ended |= {ended.pid: ended for ended in self.processes.ended()}
         for running in active:
             running.steps.close()
-            shutil.rmtree(running.slot.folder, ignore_errors=True)
+            _remove(running.slot.folder)
         self.running.clear()
         self.ended.clear()
         return [r.done or Measurement(r.slot.job.run, Outcome.INTERRUPTED) for r in active]
@@ -129,10 +131,20 @@ class LocalRunner:
             running.done = finished.value
             for pid in running.slot.pids:
                 self.ended.pop(pid, None)
-            shutil.rmtree(running.slot.folder, ignore_errors=True)
+            _remove(running.slot.folder)
 
     def _tell_progress(self) -> None:
         for run, running in self.running.items():
             told = self.experiment.progress(running.slot.job)
             if told:
                 self.on_progress(Progress(run, *told))
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, also where a run took away the right to."""
+    for top, names, _ in os.walk(folder):
+        for place in (Path(top, name) for name in names):
+            if not place.is_symlink():
+                with suppress(OSError):
+                    place.chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)

@@ -29,7 +29,8 @@ _LONGEST_LINE = 1 << 16
 
 OUT_OF_MEMORY = re.compile(
     r"(?:CUDA|HIP|XPU|MPS backend|CUDA error:) out of memory|OutOfMemoryError"
-    r"|\b(?:_Array)?MemoryError\b|RESOURCE_EXHAUSTED: Out of memory|Cannot allocate memory|can't allocate memory|std::bad_alloc",
+    r"|\b(?:_Array)?MemoryError\b|RESOURCE_EXHAUSTED: Out of memory|std::bad_alloc"
+    r"|Cannot allocate memory|can't allocate memory",
 )
 
 

@@ -53,6 +53,14 @@ class RunSettings(Section):
                 raise ValueError(f"{path} must be a path inside the study")
         return paths
 
+    @field_validator("inputs", "holdout")
+    @classmethod
+    def _inside_or_absolute(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
+        for path in paths:
+            if ".." in PurePosixPath(path).parts:
+                raise ValueError(f"{path} must be a path inside the study, or an absolute one")
+        return paths
+
     @field_validator("call")
     @classmethod
     def _module_and_function(cls, call: str | None) -> str | None:
