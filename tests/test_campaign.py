@@ -224,3 +224,40 @@ def test_a_study_may_be_a_folder_in_a_repository(tmp_path: Path) -> None:
     assert changed == "deep/study/p.yaml"
     assert campaign.place.home == outer / ".git" / "nightlab" / "deep--study"
     assert git(outer, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("tag", ["../../escape", "a/b", "a..b", ".hidden", "x.lock", "", "a b"])
+def test_a_tag_is_a_plain_name(study: Study, tag: str) -> None:
+    if tag:
+        with pytest.raises(NightlabError, match="is not a tag"):
+            study.begin(tag, study.ledger())
+    else:
+        assert study.begin(tag, study.ledger())
+
+
+@pytest.mark.parametrize("view", ["results.tsv", "autoresearch-summary.md", "best/model.pt"])
+def test_a_view_is_never_written_over_a_committed_file(study: Study, view: str) -> None:
+    (study.folder / view).parent.mkdir(exist_ok=True)
+    (study.folder / view).write_text("mine")
+    git(study.folder, "add", "-A")
+    git(study.folder, "commit", "-qm", "mine")
+    with pytest.raises(NightlabError, match=rf"{view} is committed"):
+        study.begin("toy", study.ledger())
+
+
+def test_inputs_that_change_while_it_runs_keep_nothing(tmp_path: Path) -> None:
+    program = CALL_PROGRAM.replace("  seeds:", "  inputs: [data]\n  seeds:")
+    study = call_study(tmp_path / "s", program)
+    (study.folder / "data").mkdir()
+    (study.folder / "data" / "text").write_text("one")
+
+    def meddle(job: Job) -> dict[str, float]:
+        if job.trial == 1:
+            (study.folder / "data" / "text").write_text("two")
+        return loss_of(job)
+
+    with pytest.raises(NightlabError, match="the inputs changed since campaign toy began"):
+        work(study, [move(x=1.0)], meddle)
+    campaign = study.campaign("toy")
+    assert campaign.history.incumbent.number == 0
+    assert list(campaign.record_of.open) == [1]

@@ -89,6 +89,7 @@ class Campaign:
         self.on_event = on_event
         self.record_of = Record()
         self.exhausted = ""
+        self.before_keep: Callable[[], None] = lambda: None
         self._unsaved: list[Event] = []
         self._results = ResultsFile(place.results)
         self._codes: dict[str, str] = {}
@@ -192,9 +193,14 @@ class Campaign:
             )
 
     def settle(self, verdict: Verdict) -> None:
-        """Write the verdict down, then move the branch, or leave it."""
+        """Write the verdict down, then move the branch, or leave it.
+
+        `before_keep` may raise NightlabError, and the trial stays open.
+        """
         trial = self.record_of.trial(verdict.trial)
         kept = verdict.decision is Decision.KEEP
+        if kept:
+            self.before_keep()
         commit = trial.commit
         if kept:
             message = keep_message(self.history, trial, verdict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from nightlab.remember.ledger import Ledger
 from nightlab.remember.lock import Holder, Lock, running
 from nightlab.remember.settings import RememberSettings
 from nightlab.run import OnProgress, Runner
+from nightlab.run import Setting as RunSetting
 from nightlab.run.build import build_runner
 from nightlab.run.inputs import fingerprint, missing_inputs
 from nightlab.run.platform import detect_platform
@@ -139,7 +141,10 @@ class Study:
         first = next((e.event for e in ledger.read(tag)), None)
         if not isinstance(first, CampaignBegan):
             raise NightlabError(f"there is no campaign {tag!r} in the ledger")
-        return Campaign(tag, ledger, self.repository, self.builder(first.base), place, on_event)
+        builder = self.builder(first.base)
+        campaign = Campaign(tag, ledger, self.repository, builder, place, on_event)
+        campaign.before_keep = lambda: self._check_same_inputs(campaign)
+        return campaign
 
     def builder(self, base: str) -> Builder:
         """What turns ideas into changes, relative to this baseline."""
@@ -153,7 +158,8 @@ class Study:
         base = self.repository.head()
         builder = self.builder(base)
         parameters = builder.surface.read(builder.baseline)
-        tag = tag or self.next_tag()
+        tag = _checked(tag) if tag else self.next_tag()
+        self._check_views()
         branch = self._branch(tag)
         if self.repository.tip(branch) is not None:
             mend = "choose another with --tag, or delete it with `git branch -D`"
@@ -181,6 +187,17 @@ class Study:
         self._hide_views()
         return tag
 
+    def _check_views(self) -> None:
+        """Refuse to write a view over a file that the study has committed."""
+        committed = self.repository.files(self.repository.head())
+        views = (self.settings.remember.results, *VIEWS)
+        taken = [name for name in committed if name.startswith(views)]
+        if taken:
+            raise NightlabError(
+                f"{taken[0]} is committed, and Nightlab would write over it; `git rm --cached` it"
+                " and commit, or name another remember.results"
+            )
+
     def _hide_views(self) -> None:
         self.repository.exclude([self.settings.remember.results, *VIEWS])
 
@@ -204,8 +221,15 @@ class Study:
                 f"{', '.join(changed[:3])} changed since campaign {campaign.tag} began: {mend}"
             )
         self._check_inputs()
-        if began.inputs != self._fingerprint():
-            raise NightlabError(f"the inputs changed since campaign {campaign.tag} began: {mend}")
+        self._check_same_inputs(campaign)
+
+    def _check_same_inputs(self, campaign: Campaign) -> None:
+        began = campaign.record_of.began
+        if began is not None and began.inputs != self._fingerprint():
+            raise NightlabError(
+                f"the inputs changed since campaign {campaign.tag} began: numbers would not"
+                " compare; take it back, or begin again with `nightlab run --new`"
+            )
 
     def _changed_harness(self, base: str, campaign: Campaign) -> list[str]:
         then = self.repository.files(base)
@@ -257,8 +281,7 @@ class Study:
 
     def runner(self, on_progress: OnProgress, keep_open: Sequence[int] = ()) -> Runner:
         """The runner that the run section names."""
-        return build_runner(
-            self.settings.run,
+        setting = RunSetting(
             study=self.folder,
             prefix=self.repository.prefix,
             metric=self.program.policy.metric,
@@ -266,6 +289,7 @@ class Study:
             on_progress=on_progress,
             keep_open=keep_open,
         )
+        return build_runner(self.settings.run, setting)
 
     def run(
         self,
@@ -315,6 +339,15 @@ class Study:
                 f"branch {campaign.branch} is checked out in {where}, and Nightlab moves it;"
                 " `git switch` to another branch there first"
             )
+
+
+def _checked(tag: str) -> str:
+    """The tag, fit for a branch and for a folder. Raises NightlabError for any other."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", tag) or ".." in tag:
+        raise NightlabError(f"{tag!r} is not a tag; letters, digits, . _ and - make one")
+    if tag.endswith((".lock", ".")):
+        raise NightlabError(f"{tag!r} is not a tag that git takes; leave out the end")
+    return tag
 
 
 def free_tag(is_taken: Callable[[str], bool]) -> str:

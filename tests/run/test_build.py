@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nightlab.run import Runner
+from nightlab.run import Runner, Setting
 from nightlab.run.build import build_runner
 from nightlab.run.call import CallExperiment
 from nightlab.run.command import CommandExperiment
@@ -20,11 +20,7 @@ from nightlab.types import NightlabError
 def build(tmp_path: Path, **given: Any) -> Runner:
     return build_runner(
         RunSettings(**given),
-        study=tmp_path,
-        prefix="",
-        metric="loss",
-        scratch=tmp_path / "scratch",
-        on_progress=lambda _: None,
+        Setting(tmp_path, "", "loss", tmp_path / "scratch"),
     )
 
 
@@ -67,10 +63,10 @@ def test_a_runner_of_your_own_gets_everything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "runners_of_mine.py").write_text(
-        "def build(settings, **given):\n    return settings, sorted(given)\n"
+        "def build(settings, setting):\n    return settings, setting\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    settings, given = build(tmp_path, train="x", where="runners_of_mine:build")  # type: ignore[misc]
+    settings, setting = build(tmp_path, train="x", where="runners_of_mine:build")  # type: ignore[misc]
     assert settings.train == "x"
-    assert given == ["keep_open", "metric", "on_progress", "prefix", "scratch", "study"]
+    assert (setting.study, setting.metric) == (tmp_path, "loss")
     sys.modules.pop("runners_of_mine")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nightlab.run import Runner
+from nightlab.run import Runner, Setting
 from nightlab.run.build import build_runner
 from nightlab.run.conformance import check_runner
 from nightlab.run.settings import RunSettings
@@ -19,11 +19,7 @@ def test_the_local_runner_conforms(tmp_path: Path, parallel: int) -> None:
     def make() -> Runner:
         return build_runner(
             RunSettings(train="python script.py", parallel=parallel),
-            study=tmp_path,
-            prefix="",
-            metric="loss",
-            scratch=tmp_path / "scratch",
-            on_progress=lambda _: None,
+            Setting(tmp_path, "", "loss", tmp_path / "scratch"),
         )
 
     check_runner(make, tmp_path / "place")

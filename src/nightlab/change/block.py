@@ -94,6 +94,8 @@ class BlockSurface:
             raise Refused(f"{self.file} may not be deleted")
         before, after = old, new.encode()
         first, last = block_span(self.file, before)
+        if (first, last) == (0, len(before)):
+            raise Refused(f"{self.file} marks no HYPERPARAMETERS block, so only values may move")
         begin, end = block_span(self.file, after)
         if before[:first] != after[:begin] or before[last:] != after[end:]:
             raise Refused(f"an edit outside the HYPERPARAMETERS block of {self.file}")

@@ -98,12 +98,12 @@ class SearchProposer:
         return self._rounded(values)
 
     def _rounded(self, values: Parameters) -> Parameters:
-        """Real numbers to four significant digits: nobody believes more of them."""
+        """The values as the space would write them: real numbers to a few digits."""
         found = dict(values)
         for name, value in values.items():
             parameter = self.space.parameters[name]
-            if isinstance(parameter, FloatParameter):
-                found[name] = min(max(float(f"{value:.4g}"), parameter.low), parameter.high)
+            if isinstance(parameter, (IntParameter, FloatParameter)):
+                found[name] = parameter.from_unit(parameter.to_unit(value))
         return found
 
     def _told(self, history: History) -> list[optuna.trial.FrozenTrial]:

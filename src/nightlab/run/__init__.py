@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
@@ -10,6 +12,23 @@ from nightlab.types import Job, Measurement, Progress
 
 OnProgress = Callable[[Progress], None]
 """Called with where a run in flight stands, now and then."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a runner may know of its study. Built by the study, handed to each runner.
+
+    `study` is the folder of program.md, `prefix` its place in the repository, `metric` the primary
+    metric, `scratch` a folder for the runner alone, `keep_open` descriptors that live as long as
+    any process of a run may.
+    """
+
+    study: Path
+    prefix: str
+    metric: str
+    scratch: Path
+    on_progress: OnProgress = lambda _: None
+    keep_open: Sequence[int] = ()
 
 
 class Runner(Protocol):
@@ -45,4 +64,4 @@ class Runner(Protocol):
     ) -> None: ...
 
 
-__all__ = ["OnProgress", "Runner"]
+__all__ = ["OnProgress", "Runner", "Setting"]

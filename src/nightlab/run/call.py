@@ -40,7 +40,7 @@ class Worker:
 
     def ask(self, request: dict[str, object]) -> None:
         """Send a request. Raises BrokenPipeError where the worker is gone."""
-        data = json.dumps(request).encode() + b"\n"
+        data = json.dumps(request, default=str).encode() + b"\n"
         while data:
             data = data[os.write(self.requests, data) :]
 
