@@ -3,9 +3,9 @@
     python benchmarks/pretrain.py [--seconds 15 60 300] [--seeds 7 11 19] [--json FILE]
 
 Every contestant trains alone on one thread, on the same bytes, at the same depth, width, heads and
-context, and is scored by the study's own harness on the same passages. As a yardstick, xz (and where
-pyppmd is installed PPMd of order 6) is given the training text and asked what the validation text
-costs on top. The rate of a plain matrix product is measured in the same run, for the roofline.
+context, and is scored by the study's own harness on the same passages. As a yardstick, xz (and PPMd
+of order 6, where pyppmd is installed) is given the training text and asked what the validation
+text costs on top. The rate of a plain matrix product is measured in the same run, for the roofline.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from nightlab.campaign import Campaign, OnEvent, Place
 from nightlab.change.build import Builder
 from nightlab.change.files import build_surface
+from nightlab.change.keys import load_mapping
 from nightlab.change.repository import Repository, git_is_installed
 from nightlab.change.settings import ChangeSettings
 from nightlab.change.workspace import checkout
@@ -38,7 +39,7 @@ from nightlab.run.build import build_runner
 from nightlab.run.inputs import fingerprint, missing_inputs
 from nightlab.run.platform import detect_platform
 from nightlab.run.settings import RunSettings
-from nightlab.types import NightlabError
+from nightlab.types import Job, NightlabError, Purpose
 
 VIEWS = ["autoresearch-summary.md", "charts/", "best/"]
 """What Nightlab writes into a study besides the results file; hidden by info/exclude."""
@@ -257,6 +258,36 @@ class Study:
 
     def _branch(self, tag: str) -> str:
         return f"{self.settings.change.branch}/{tag}"
+
+    def trial_run(self, place: Path) -> Job:
+        """A job that runs HEAD once on the first seed, with its log below `place`: for a check.
+
+        Raises NightlabError where a session is running, whose scratch folder it would share.
+        """
+        holder = self.running()
+        if holder is not None:
+            raise NightlabError(f"campaign {holder.campaign} is running; try again when it is not")
+        head = self.repository.head()
+        builder, keys = self.builder(head), self.settings.change.keys
+        values = builder.surface.read(builder.baseline)
+        prefix = self.repository.prefix
+        return Job(
+            run=0,
+            trial=0,
+            seed=self.settings.run.seeds[0],
+            purpose=Purpose.BASELINE,
+            export=lambda folder: self.repository.export(head, folder),
+            harness=lambda folder: self.repository.export(head, folder),
+            code=head,
+            parameters=load_mapping(keys, builder.baseline[keys]) if keys else values,
+            protected={
+                path: digest
+                for path, digest in self.repository.digests(head).items()
+                if not builder.surface.owns(path.removeprefix(prefix))
+            },
+            log=place / "check.log",
+            artifacts=place / "artifacts",
+        )
 
     def proposer(self, cancelled: Callable[[], bool] = lambda: False) -> Proposer:
         """The proposer that the program names."""

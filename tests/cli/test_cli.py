@@ -132,12 +132,58 @@ def test_init_refuses_to_guess(tmp_path: Path) -> None:
     assert "--budget is needed: How long should each training run be?" in said
     assert not (tmp_path / "demo").exists()
     assert "is not a budget" in error(tmp_path, "init", "pretrain", "demo", "--budget", "long")
+    assert 'did you mean "tiny"' in error(tmp_path, "init", "pretrain", "demo", "--preset", "tinny")
     assert 'did you mean "pretrain"' in error(tmp_path, "init", "pretrian", "demo", "--yes")
     make_study(tmp_path / "own", {"train.py": TRAIN})
     base = ["init", "script", "own", "--yes", "--budget", "5 min"]
     assert "--metric is needed" in error(tmp_path, *base)
     assert "--minimize or --maximize is needed" in error(tmp_path, *base, "--metric", "loss")
     assert git(tmp_path / "own", "status", "--porcelain") == ""
+
+
+def test_a_preset_sets_constants_space_and_budget(tmp_path: Path) -> None:
+    said = nightlab(tmp_path, "init", "pretrain", "demo", "--preset", "h100").stdout
+    assert said.startswith("preset h100 (as asked): one H100")
+    assert "python prepare.py --data climbmix --vocab 8192" in said
+    demo = tmp_path / "demo"
+    train, program = (demo / "train.py").read_text(), (demo / "program.md").read_text()
+    assert "DEPTH = 8  # transformer blocks" in train and 'WINDOW_PATTERN = "SSSL"' in train
+    assert 'budget: "5 min"' in program
+    assert "    DEPTH: {type: int, low: 4, high: 16, tags: [architecture]}\n" in program
+    checked = nightlab(demo, "check", code=1).stdout
+    assert "DEPTH = 8, may be int 4 to 16" in checked, "every constant lies in its range"
+    assert "note: at the baseline" not in checked
+    assert "NOT  input data is missing" in checked
+
+
+def test_the_machine_picks_a_preset() -> None:
+    from nightlab.cli.init import _LABS
+    from nightlab.cli.presets import choose, load_presets
+    from nightlab.run.platform import Platform
+
+    presets = load_presets(_LABS / "pretrain")
+    for device, memory, name in (
+        ("cpu", 0.0, "tiny"),
+        ("mps", 0.0, "small"),
+        ("cuda", 8.0, "small"),
+        ("cuda", 79.0, "h100"),
+    ):
+        platform = Platform("", "", 1, 1, "", "", device, "GPU", memory)
+        assert choose(presets, None, lambda p=platform: p)[0] == name
+
+
+def test_one_run_shows_what_is_measured(tmp_path: Path) -> None:
+    folder = command_study(tmp_path / "s", train="print('# on a toaster')\n" + TRAIN).folder
+    said = nightlab(folder, "check", "--run").stdout
+    assert "ok   on a toaster" in said
+    assert "measured loss 0.2" in said and "peak_memory_mb" in said
+    assert "no campaign yet" in error(folder, "status")
+    broken_metric = COMMAND_PROGRAM.replace("minimize loss", "minimize lost")
+    (folder / "program.md").write_text(broken_metric)
+    assert (
+        "NOT  the baseline does not run (no_metric"
+        in nightlab(folder, "check", "--run", code=1).stdout
+    )
 
 
 def test_init_of_ones_own_script(tmp_path: Path) -> None:

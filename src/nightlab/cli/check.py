@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,10 +13,17 @@ if TYPE_CHECKING:
     from nightlab.study import Study
 
 
-def check(as_json: Json = False) -> None:
-    """Check the study and the machine, run nothing, and say what would happen."""
+def check(
+    run: Annotated[
+        bool, typer.Option("--run", help="Also run the baseline once, and show what it measures.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Check the study and the machine, and say what would happen. Writes nothing down."""
     study = find_study()
     findings = [*_repository(study), *_program(study), *_data(study), *_machine(study)]
+    if run and all(ok for ok, _ in findings):
+        findings += _one_run(study)
     wrong = [what for ok, what in findings if not ok]
     if as_json:
         print_json({"ok": not wrong, "findings": [{"ok": ok, "what": w} for ok, w in findings]})
@@ -30,6 +37,9 @@ def check(as_json: Json = False) -> None:
 
 
 Finding = tuple[bool, str]
+
+_REMARKS = 20
+"""How many lines that begin with `# `, by which a script says what it chose, are shown."""
 
 
 def _repository(study: Study) -> list[Finding]:
@@ -95,6 +105,29 @@ def _machine(study: Study) -> list[Finding]:
     else:
         found.append((True, f"noise: not measured yet; the first {len(run.seeds)} runs do"))
     return found
+
+
+def _one_run(study: Study) -> list[Finding]:
+    """One run of the baseline on the first seed, beside any campaign; the ledger stays as it is."""
+    import tempfile
+    from pathlib import Path
+
+    from nightlab.types import Measurement, Outcome
+
+    measured: list[Measurement] = []
+    with tempfile.TemporaryDirectory(prefix="nightlab-check-") as place:
+        job = study.trial_run(Path(place))
+        with study.runner(lambda _: None) as runner:
+            runner.start(job)
+            while not measured:
+                measured += runner.finished()
+        lines = job.log.read_text(errors="replace").splitlines() if job.log.exists() else []
+    said = [(True, line[2:].strip()) for line in lines if line.startswith("# ")][:_REMARKS]
+    found = measured[0]
+    if found.outcome is not Outcome.OK:
+        return [(False, f"the baseline does not run ({found.outcome.value}: {found.detail})")]
+    metrics = ", ".join(f"{name} {value:.6g}" for name, value in found.metrics.items())
+    return [*said, (True, f"one run took {found.seconds:.1f} s and measured {metrics}")]
 
 
 def _noise(study: Study, tag: str) -> str:

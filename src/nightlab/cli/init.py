@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nightlab.cli.asking import Answers, Asker, as_budget, ask_about_script, take_flags
 from nightlab.types import NightlabError
 
 if TYPE_CHECKING:
+    from nightlab.cli.presets import Preset
     from nightlab.study import Study
 
 LABS = {
     "pretrain": "a small GPT on real text: train.py, prepare.py, program.md",
     "script": "a training script of your own, in a folder that is there already",
 }
+_LABS = Path(__file__).parent.parent / "labs"
 _LARGEST_COMMIT = 200e6
-
-
-@dataclass
-class Answers:
-    """What the human decided, from flags or from questions."""
-
-    values: dict[str, Any] = field(default_factory=dict)
-    metric: str = ""
-    maximize: bool = False
 
 
 def init(
     lab: Annotated[str, typer.Argument(help="pretrain, or script for a script of your own.")],
     folder: Annotated[Path, typer.Argument(help="The folder of the study.", metavar="DIR")],
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            "--preset", help="Of pretrain: tiny, small or h100; by the machine if not given."
+        ),
+    ] = None,
     budget: Annotated[
         str | None,
         typer.Option("--budget", help='Of one training run: "5 min", "2000 steps", "10M tokens".'),
@@ -51,7 +49,7 @@ def init(
         str | None, typer.Option("--file", help="The training script that may be edited.")
     ] = None,
     trials: Annotated[
-        int | None, typer.Option("--trials", min=1, help="Trials before it stops; unlimited if 0.")
+        int | None, typer.Option("--trials", min=1, help="Trials in all before it stops.")
     ] = None,
     scope: Annotated[
         str | None,
@@ -83,168 +81,64 @@ def init(
         raise NightlabError(f"{folder} is a study already (it has a program.md); `nightlab run` it")
     asker = Asker(ask=not yes and sys.stdin.isatty())
     answers = Answers()
+    chosen = _preset(lab, preset)
     if lab == "script":
-        _script_answers(asker, answers, folder, train, file, metric, minimize)
+        ask_about_script(asker, answers, folder, train, file, metric, minimize)
     elif metric or minimize is not None or train or file:
         raise NightlabError(f"{lab} has its own script and metric; leave out --train, --metric …")
-    answers.values["run.budget"] = asker.need(
-        budget,
-        "--budget",
-        "How long should each training run be? (as 5 min, 2000 steps, 10M tokens)",
-        _as_budget,
-    )
-    _flags(answers, trials, scope, seeds, parallel, results)
-    _make(lab, folder, answers, asker)
+    if budget is None and preset is not None and chosen is not None:
+        budget = str(chosen.settings["run.budget"])
+    question = "How long should each training run be? (as 5 min, 2000 steps, 10M tokens)"
+    answers.values["run.budget"] = asker.need(budget, "--budget", question, as_budget)
+    take_flags(answers, trials, scope, seeds, parallel, results)
+    _make(lab, folder, chosen, answers, asker)
 
 
-@dataclass
-class Asker:
-    """Asks on a terminal; elsewhere a missing answer is an error that names its flag."""
+def _preset(lab: str, wanted: str | None) -> Preset | None:
+    """The preset of a lab that has presets, and a line on why it is that one."""
+    from nightlab.cli.presets import choose, load_presets
+    from nightlab.run.platform import ask_platform
 
-    ask: bool
-
-    def need(self, given: str | None, flag: str, question: str, read: Any = str) -> Any:
-        """The answer, read by `read`. Raises NightlabError where it can't be had."""
-        while True:
-            if given is None and not self.ask:
-                raise NightlabError(f"{flag} is needed: {question}")
-            text = given if given is not None else typer.prompt(question)
-            try:
-                return read(text)
-            except ValueError as error:
-                if given is not None or not self.ask:
-                    raise NightlabError(f"{flag}: {error}") from None
-                typer.echo(str(error))
-
-    def confirm(self, question: str) -> None:
-        """Ask once, where asking is possible."""
-        if self.ask and not typer.confirm(question, default=True):
-            raise NightlabError("nothing was made")
+    presets = load_presets(_LABS / lab)
+    if not presets:
+        if wanted is not None:
+            raise NightlabError(f"{lab} has no presets; leave out --preset")
+        return None
+    name, why = choose(presets, wanted, lambda: ask_platform(Path.cwd(), 1))
+    typer.echo(f"preset {name} ({why}): {presets[name].about}\n")
+    return presets[name]
 
 
-def _as_budget(text: str) -> str:
-    from nightlab.program.quantity import parse_budget
-
-    parse_budget(text)
-    return text
-
-
-def _as_metric(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z_][\w./@+-]*", text):
-        raise ValueError(f"{text!r} is not a metric's name; write it as the script prints it")
-    return text
-
-
-def _as_direction(text: str) -> bool:
-    word = text.strip().lower()
-    if word not in ("min", "minimize", "lower", "max", "maximize", "higher"):
-        raise ValueError(f"{text!r} must be minimize or maximize")
-    return word in ("max", "maximize", "higher")
-
-
-def _script_answers(
-    asker: Asker,
-    answers: Answers,
-    folder: Path,
-    train: str | None,
-    file: str | None,
-    metric: str | None,
-    minimize: bool | None,
-) -> None:
-    if not folder.is_dir():
-        raise NightlabError(f"there is no folder {folder}; `script` takes one that has a script")
-    script = file or _script_of(train) or "train.py"
-    if not (folder / script).is_file():
-        raise NightlabError(f"there is no {script} in {folder}; name it with --file")
-    answers.values["run.train"] = train or f"python {script}"
-    answers.values["change.files"] = [script]
-    answers.metric = asker.need(
-        metric, "--metric", "Which metric does it print, that is to be improved?", _as_metric
-    )
-    side = None if minimize is None else "minimize" if minimize else "maximize"
-    answers.maximize = asker.need(
-        side, "--minimize or --maximize", "minimize or maximize?", _as_direction
-    )
-    space = _space_of(script, (folder / script).read_bytes())
-    if space:
-        answers.values["change.block"] = script
-        answers.values["change.space"] = space
-
-
-def _script_of(train: str | None) -> str | None:
-    words = (train or "").split()
-    return next((word for word in words if word.endswith((".py", ".sh"))), None)
-
-
-def _space_of(script: str, content: bytes) -> dict[str, dict[str, Any]]:
-    """Upper-case numbers at the top of a script, each from a quarter to four times its value."""
-    from nightlab.change.block import find_constants
-
-    space: dict[str, dict[str, Any]] = {}
-    for name, constant in find_constants(script, content).items():
-        value = constant.value
-        if not name.isupper() or "SEED" in name:
-            continue
-        if isinstance(value, bool):
-            space[name] = {"type": "bool"}
-        elif isinstance(value, int) and value > 1:
-            space[name] = {"type": "int", "low": max(1, value // 4), "high": value * 4, "log": True}
-        elif isinstance(value, float) and value > 0:
-            high = min(4 * value, 1.0) if value < 1 else 4 * value
-            space[name] = {"type": "float", "low": value / 4, "high": high, "log": True}
-    return {name: entry for name, entry in space.items() if entry.get("low") != entry.get("high")}
-
-
-def _flags(
-    answers: Answers,
-    trials: int | None,
-    scope: str | None,
-    seeds: str | None,
-    parallel: int | None,
-    results: str | None,
-) -> None:
-    if trials is not None:
-        answers.values["stop.trials"] = trials
-    if scope is not None:
-        answers.values["change.scope"] = scope
-    if seeds is not None:
-        try:
-            answers.values["run.seeds"] = [int(seed) for seed in seeds.split(",")]
-        except ValueError:
-            raise NightlabError(f"--seeds: {seeds!r} must read as in 7,11,19") from None
-    if parallel is not None:
-        answers.values["run.parallel"] = parallel
-    if results is not None:
-        answers.values["remember.results"] = results
-
-
-def _make(lab: str, folder: Path, answers: Answers, asker: Asker) -> None:
-    """Write the files, check that they make a study, show the table, commit."""
+def _make(lab: str, folder: Path, preset: Preset | None, answers: Answers, asker: Asker) -> None:
+    """Write the files, show the table, ask, commit; what was made goes again if that fails."""
     import shutil
 
-    from nightlab.cli.check import print_config
+    from nightlab.cli.presets import apply
     from nightlab.program.edit import with_settings
 
-    source = Path(__file__).parent.parent / "labs" / lab
-    new = not folder.exists()
-    made = _copy(source, folder)
+    new, without_git = not folder.exists(), not (folder / ".git").exists()
+    made = _copy(_LABS / lab, folder)
     try:
+        if preset is not None:
+            apply(preset, folder)
         program = folder / "program.md"
         text = with_settings(program.read_text(encoding="utf-8"), answers.values)
         if answers.metric:
             text = text.replace("minimize METRIC", f"{_side(answers)} {answers.metric}")
         program.write_text(text, encoding="utf-8")
-        study = _open(folder)
-        print_config(study, study.next_tag())
+        _show_config(folder)
         asker.confirm("Shall it be made like this?")
+        study = _open(folder)
     except BaseException:
+        if without_git:
+            shutil.rmtree(folder / ".git", ignore_errors=True)
         for path in made:
             path.unlink(missing_ok=True)
         if new:
             shutil.rmtree(folder, ignore_errors=True)
         raise
     typer.echo(f"\nMade the study {folder}. Next:")
-    for step in _next_steps(study):
+    for step in _next_steps(study, preset):
         typer.echo(f"  {step}")
 
 
@@ -257,7 +151,7 @@ def _copy(source: Path, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     made: list[Path] = []
     for path in sorted(source.iterdir()):
-        if path.name.startswith("__") or not path.is_file():
+        if path.name in ("__init__.py", "presets.yaml") or not path.is_file():
             continue
         target = folder / {"gitignore": ".gitignore"}.get(path.name, path.name)
         if target.exists():
@@ -307,12 +201,32 @@ def _refuse_large(folder: Path) -> None:
         )
 
 
-def _next_steps(study: Study) -> list[str]:
+def _show_config(folder: Path) -> None:
+    """The AutoResearch Config table of a folder that is no repository yet."""
+    from nightlab.program import read_program
+    from nightlab.report.config import config_rows, config_table
+    from nightlab.run.platform import detect_platform
+    from nightlab.study import Settings, free_tag
+
+    program = read_program(folder / "program.md", Settings)
+    change, run = program.settings.change, program.settings.run
+    scripts = sorted(
+        p.name for p in folder.glob("*.py") if p.name not in (*change.files, change.block)
+    )
+    platform = str(detect_platform(run.parallel))
+    tag = free_tag(lambda _: False)
+    rows = config_rows(program.settings, program.policy, tag, scripts, platform)
+    typer.echo(config_table(rows), nl=False)
+
+
+def _next_steps(study: Study, preset: Preset | None) -> list[str]:
     from nightlab.run.inputs import missing_inputs
 
     steps = [f"cd {study.folder.name}"] if study.folder != Path.cwd() else []
     if missing_inputs(study.folder, study.settings.run.inputs):
-        steps.append("python prepare.py       # make the data")
+        command = preset.prepare if preset else "python prepare.py"
+        steps.append(f"{command}       # make the data")
     if "program.md" in study.repository.uncommitted():
         steps.append("git add program.md && git commit -m 'program'")
-    return [*steps, "nightlab check          # look before you leap", "nightlab run"]
+    look = "nightlab check --run    # look before you leap: one run of the baseline"
+    return [*steps, look, "nightlab run"]

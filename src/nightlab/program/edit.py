@@ -17,6 +17,10 @@ _ALIAS = re.compile(r"\s*:\s+(?P<alias>\*[^\s,\[\]{}]+)")
 _ANCHOR = re.compile(r"&[^\s,\[\]{}]+\s+")
 
 
+class Verbatim(str):
+    """A value that is YAML already, to be written as it stands."""
+
+
 def with_settings(text: str, values: Mapping[str, Any]) -> str:
     """The Markdown with these settings (dotted paths of two parts) in its yaml block."""
     block = next((b for b in parse_document(text).blocks if b.tag == "yaml"), None)
@@ -24,7 +28,8 @@ def with_settings(text: str, values: Mapping[str, Any]) -> str:
         raise NightlabError("program.md has no ```yaml block")
     edited = block.text
     for path, value in values.items():
-        edited = _set(edited, path, json.dumps(value, ensure_ascii=False))
+        plain = isinstance(value, Verbatim)
+        edited = _set(edited, path, value if plain else json.dumps(value, ensure_ascii=False))
     lines = text.split("\n")
     end = block.line - 1 + block.text.count("\n")
     before = "".join(f"{line}\n" for line in lines[: block.line - 1])

@@ -26,13 +26,14 @@ else:
         "torch": torch.__version__,
         "device": "cuda" if cuda else "mps" if mps else "cpu",
         "name": torch.cuda.get_device_name(0) if cuda else "",
+        "memory": torch.cuda.get_device_properties(0).total_memory / 2**30 if cuda else 0.0,
     }))
 """
 
 
 @dataclass(frozen=True)
 class Platform:
-    """The machine as runs find it. `device` is cuda, mps or cpu."""
+    """The machine as runs find it. `device` is cuda, mps or cpu, its memory in GiB if known."""
 
     system: str
     machine: str
@@ -42,6 +43,7 @@ class Platform:
     torch: str
     device: str
     device_name: str = ""
+    device_memory_gb: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """As plain data."""
@@ -81,10 +83,11 @@ def ask_platform(study: Path, slots: int) -> Platform:
         told = json.loads(said.strip().splitlines()[-1])
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
         return detect_platform(slots)
-    return _platform(slots, told["torch"], told["device"], told["name"])
+    memory = float(told.get("memory", 0.0))
+    return _platform(slots, told["torch"], told["device"], told["name"], memory)
 
 
-def _platform(slots: int, torch: str, device: str, name: str) -> Platform:
+def _platform(slots: int, torch: str, device: str, name: str, memory: float = 0.0) -> Platform:
     return Platform(
         system=platform.system(),
         machine=platform.machine(),
@@ -94,4 +97,5 @@ def _platform(slots: int, torch: str, device: str, name: str) -> Platform:
         torch=torch,
         device=device,
         device_name=name,
+        device_memory_gb=memory,
     )
