@@ -17,7 +17,7 @@ $(VENV)/.test: pyproject.toml $(VENV)/.demo
 	touch $@
 
 demo: $(VENV)/.demo
-	$(BIN)/nightlab init pretrain demo --yes --if-new --parallel 2
+	$(BIN)/nightlab init pretrain demo --yes --if-new --budget "500000 tokens" --parallel 2
 	cd demo && ../$(BIN)/python prepare.py
 	cd demo && ../$(BIN)/nightlab run --trials 8
 	cd demo && ../$(BIN)/nightlab report

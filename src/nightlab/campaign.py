@@ -43,6 +43,7 @@ from nightlab.types import (
     Trial,
     Verdict,
     Wanted,
+    one_line,
 )
 
 REFUSALS = 20
@@ -119,6 +120,11 @@ class Campaign:
         return set(history.seeds) <= set(history.baseline.values(history.metric))
 
     @property
+    def branch_was_made(self) -> bool:
+        """Whether the branch has come into being: it does before the first run."""
+        return bool(self.record_of.runs)
+
+    @property
     def in_flight(self) -> bool:
         """Whether any run has started and not ended."""
         return bool(self.record_of.run_trial)
@@ -180,7 +186,7 @@ class Campaign:
                 metrics=dict(measurement.metrics),
                 self_reported=dict(measurement.self_reported),
                 seconds=measurement.seconds,
-                detail=measurement.detail,
+                detail=one_line(measurement.detail, 400),
             )
         )
         good = (Outcome.OK, Outcome.INTERRUPTED)
@@ -191,6 +197,9 @@ class Campaign:
                 f"the baseline does not run ({measurement.outcome.value}: {measurement.detail});"
                 f" see {log}, mend the study, commit, and run `nightlab run --new`"
             )
+        if trial == 0 and self.baseline_measured:
+            self.save()
+            self._rebuild_results()
 
     def settle(self, verdict: Verdict) -> None:
         """Write the verdict down, then move the branch, or leave it.
@@ -246,13 +255,19 @@ class Campaign:
             try:
                 idea = proposer.propose(self.history)
             except NothingToPropose as nothing:
-                self.exhausted = str(nothing)
+                self.exhausted = one_line(str(nothing), 400)
                 return False
+            except NightlabError:
+                raise
+            except Exception as error:  # a proposer may be anybody's code
+                what = one_line(f"{type(error).__name__}: {error}")
+                raise NightlabError(f"the proposer failed: {what}") from error
             try:
                 change = self._admit(self.builder.build(idea, self._incumbent_files()))
             except Refused as refused:
-                reason = str(refused)
-                self._add(ChangeRefused(idea.summary, idea.emitter, reason, dict(idea.parameters)))
+                reason = one_line(str(refused), 400)
+                summary = one_line(idea.summary)
+                self._add(ChangeRefused(summary, idea.emitter, reason, dict(idea.parameters)))
                 self.save()
                 proposer.refused(idea, reason)
                 continue
@@ -279,14 +294,13 @@ class Campaign:
 
     def _open(self, change: Change) -> None:
         idea, parent = change.idea, self.history.incumbent
-        subject = " ".join(idea.summary.split())
         commit = self.repository.commit(parent.commit, dict(change.files), subject_line(idea))
         trial = len(self.record_of.trials) + 1
         self._add(
             TrialOpened(
                 trial=trial,
-                summary=subject,
-                hypothesis=idea.hypothesis,
+                summary=one_line(idea.summary) or "no summary",
+                hypothesis=one_line(idea.hypothesis, 1000),
                 emitter=idea.emitter,
                 commit=commit,
                 parent=parent.commit,
@@ -357,17 +371,22 @@ class Campaign:
         if tip == wanted:
             return
         expected = record.trial(record.previous_incumbent).commit if record.incumbent else None
-        self.repository.move(self.branch, wanted, expected)
+        if tip is None and self.branch_was_made:
+            raise NightlabError(
+                f"branch {self.branch} is gone; `git branch {self.branch} {wanted[:12]}` makes it"
+                " again, then run `nightlab run`"
+            )
+        self.repository.move(self.branch, wanted, expected if self.branch_was_made else None)
 
     def _rebuild_results(self) -> None:
-        if self.baseline_measured:
-            order = [self.record_of.trial(number) for number in self.record_of.order]
-            self._results.rebuild(self.history, order)
+        order = [self.record_of.trial(number) for number in self.record_of.order]
+        first = [self.history.baseline] if self.baseline_measured else []
+        self._results.rebuild(self.history, [*first, *order])
 
 
 def subject_line(idea: Idea | Trial) -> str:
     """`exp: <summary> [emitter=<name>]`, on one line of at most 120 characters before the tag."""
-    summary = " ".join(idea.summary.split())[:120]
+    summary = one_line(idea.summary, 120)
     return f"exp: {summary}" + (f" [emitter={idea.emitter}]" if idea.emitter else "")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -20,9 +21,16 @@ class StopSettings(Section):
     """The `stop:` section of program.md: a campaign ends at whichever comes first."""
 
     trials: int | None = Field(default=None, ge=0)
-    at: str | None = Field(default=None, pattern=r"^([01]?\d|2[0-3]):[0-5]\d$")
+    at: str | None = None
     plateau: int | None = Field(default=None, ge=1)
     cost: str | None = None
+
+    @field_validator("at")
+    @classmethod
+    def _a_time_of_day(cls, at: str | None) -> str | None:
+        if at is not None and not re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d", at):
+            raise ValueError(f'{at!r} is not a time of day; write it in quotes, as in "05:00"')
+        return at
 
     @field_validator("cost")
     @classmethod
@@ -51,11 +59,17 @@ class Stop:
         at = until or settings.at
         self.deadline = next_time(at, clock()) if at else None
         self._limit: int | None = settings.trials
+        self._settled_before = 0
 
     def begin(self, campaign: Campaign) -> None:
-        """Count from where the campaign stands."""
+        """Count from where the campaign stands; a trial left open comes on top of `more`."""
+        self._settled_before = campaign.record_of.settled
         if self.more is not None:
-            self._limit = campaign.record_of.settled + self.more
+            self._limit = len(campaign.record_of.trials) + self.more
+
+    def settled(self, campaign: Campaign) -> int:
+        """How many trials were settled since `begin`."""
+        return campaign.record_of.settled - self._settled_before
 
     def request(self, why: str) -> None:
         """Ask the session to end at once, cleanly."""
@@ -78,10 +92,12 @@ class Stop:
     def _reached(self, campaign: Campaign, trials: int) -> str:
         record = campaign.record_of
         if self._limit is not None and trials >= self._limit:
-            return f"{self._limit} trials are done" if self._limit else "the baseline is measured"
+            count = "1 trial is" if trials == 1 else f"{trials} trials are"
+            return f"{count} done" if trials else "the baseline is measured"
         since = record.settled - (record.order.index(record.kept[-1]) + 1 if record.kept else 0)
+        since = min(since, self.settled(campaign))
         if self.settings.plateau is not None and since >= self.settings.plateau:
-            return f"plateau: {since} trials since the last keep"
+            return f"plateau: {since} trials without a keep"
         return ""
 
     def too_late(self, campaign: Campaign) -> str:

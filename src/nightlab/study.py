@@ -346,6 +346,9 @@ class Study:
             begin = new or not known or (tag is not None and tag not in known)
             if new and tag in known:
                 raise NightlabError(f"campaign {tag!r} exists; choose another --tag, or drop --new")
+            stop = Stop(self.settings.stop, trials, until, time.time)
+            proposer = self.proposer(lambda: bool(stop.at_once()))
+            runner = self.runner(on_progress, keep_open=(lock.fd,))
             chosen = self.begin(tag, ledger) if begin else (tag or known[-1])
             lock.rename(chosen)
             campaign = self._campaign(chosen, ledger, on_event)
@@ -353,10 +356,7 @@ class Study:
             self._check_checked_out(campaign)
             self._hide_views()
             on_campaign(campaign)
-            stop = Stop(self.settings.stop, trials, until, time.time)
             on_stop(stop)
-            proposer = self.proposer(lambda: bool(stop.at_once()))
-            runner = self.runner(on_progress, keep_open=(lock.fd,))
             why = run_loop(campaign, proposer, self.judge(), runner, stop)
             return campaign, why
         finally:

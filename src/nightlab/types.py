@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -13,6 +14,13 @@ Value: TypeAlias = bool | int | float | str
 
 Parameters = Mapping[str, Value]
 Metrics = Mapping[str, float]
+
+
+def one_line(text: str, width: int = 200) -> str:
+    """Text from elsewhere, fit to be shown: one line, no control characters, not too long."""
+    plain = " ".join(re.sub(r"\x1b\[[0-9;?]*[ -/]*[@-~]", "", text).split())
+    plain = "".join(sign for sign in plain if sign.isprintable())
+    return plain if len(plain) <= width else plain[: width - 1] + "…"
 
 
 class NightlabError(Exception):

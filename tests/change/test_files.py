@@ -134,5 +134,7 @@ def test_a_file_that_holds_values_may_not_be_deleted() -> None:
 
 def test_they_are_surfaces() -> None:
     check_surface(FilesSurface(["src/*"]), FILES, {})
-    both = joined(files=["src/*"], block="train.py", keys="p.yaml", space={"A": A, "x.y": A})
+    both = joined(
+        files=["src/*", "*.py", "*.yaml"], block="train.py", keys="p.yaml", space={"A": A, "x.y": A}
+    )
     check_surface(both, FILES, {"A": 4, "x.y": 5})

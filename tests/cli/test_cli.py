@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -267,6 +268,107 @@ def test_mistakes_in_the_program_are_one_line_each(
     assert said in error(broken(tmp_path / "s", old, new), "run")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("python train.py", "pythno train.py", "run.train: there is no program pythno"),
+        ("python train.py", "python trainn.py", "run.train: trainn.py is not committed"),
+        ("with: random", "command: ./nope.sh", "propose.command: there is no program ./nope.sh"),
+        (
+            "    X: {type: float, low: -5, high: 5}\n",
+            "    X: {type: bool}\n  pinned: [X]\n",
+            "nothing to vary",
+        ),
+    ],
+)
+def test_check_finds_what_a_run_would_stumble_over(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    assert old in COMMAND_PROGRAM
+    folder = command_study(tmp_path / "s", COMMAND_PROGRAM.replace(old, new)).folder
+    assert f"NOT  {said}" in nightlab(folder, "check", code=1).stdout.replace(
+        "propose: random has ", ""
+    )
+
+
+def test_check_says_whether_the_campaign_would_go_on(tmp_path: Path) -> None:
+    folder = call_study(tmp_path / "s").folder
+    nightlab(folder, "run", "--trials", "0", "--tag", "one")
+    assert "would go on with campaign one" in nightlab(folder, "check").stdout
+    (folder / "program.md").write_text(CALL_PROGRAM.replace("minimize", "maximize"))
+    assert "changed since one began" in nightlab(folder, "check").stdout
+
+
+def test_a_new_campaign_has_a_results_file_of_its_own(tmp_path: Path) -> None:
+    folder = call_study(tmp_path / "s").folder
+    nightlab(folder, "run", "--trials", "2")
+    (folder / "program.md").write_text(CALL_PROGRAM.replace("minimize loss", "maximize cost"))
+    nightlab(folder, "run", "--new", "--trials", "1")
+    lines = (folder / "results.tsv").read_text().splitlines()
+    assert lines[0].split("\t")[1] == "cost"
+    assert [line.split("\t")[3] for line in lines[1:]] == ["keep", "discard"]
+    assert nightlab(folder, "export", "tsv").stdout == (folder / "results.tsv").read_text()
+
+
+def test_a_campaign_that_cannot_run_is_not_begun(tmp_path: Path) -> None:
+    folder = call_study(tmp_path / "s").folder
+    nightlab(folder, "run", "--trials", "0", "--tag", "one")
+    (folder / "program.md").write_text(CALL_PROGRAM.replace("with: random", "with: nothing"))
+    error(folder, "run", "--new")
+    (folder / "program.md").write_text(CALL_PROGRAM)
+    assert json.loads(nightlab(folder, "status", "--json").stdout)["campaign"] == "one"
+
+
+def test_a_branch_that_was_deleted_is_told_with_the_mend(tmp_path: Path) -> None:
+    folder = call_study(tmp_path / "s").folder
+    nightlab(folder, "run", "--trials", "1", "--tag", "one")
+    git(folder, "branch", "-D", "autoresearch/one")
+    said = error(folder, "run")
+    assert "branch autoresearch/one is gone" in said
+    mend = said.split("`")[1]
+    git(folder, *mend.split()[1:])
+    nightlab(folder, "run", "--trials", "1")
+
+
+def test_a_proposer_of_ones_own_that_fails_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text(
+        "class Broken:\n"
+        "    def __init__(self, *given): pass\n"
+        "    def propose(self, history): return 1 / 0\n"
+        "    def refused(self, idea, reason): pass\n"
+    )
+    program = CALL_PROGRAM.replace("with: random", 'with: "broken:Broken"')
+    folder = call_study(tmp_path / "s", program).folder
+    done = subprocess.run(
+        [sys.executable, "-m", "nightlab", "run"], cwd=folder, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == "nightlab: the proposer failed: ZeroDivisionError: division by zero\n"
+
+
+def test_what_a_proposer_says_cannot_move_the_cursor(tmp_path: Path) -> None:
+    command = r"printf 'summary: \\033[2J\\033[31mred\\a\\n'; sed -i s/0.5/0.75/ train.py"
+    program = COMMAND_PROGRAM.replace("{with: random}", '\n  command: "' + command + '"')
+    folder = command_study(tmp_path / "s", program).folder
+    said = nightlab(folder, "run", "--trials", "1").stdout
+    nightlab(folder, "report")
+    texts = [said, (folder / "results.tsv").read_text()]
+    texts += [(folder / "autoresearch-summary.md").read_text(), git(folder, "log", "--all")]
+    assert all("red" in text and "\x1b" not in text and "\a" not in text for text in texts)
+
+
+def test_a_pipe_that_closes_ends_nothing(tmp_path: Path) -> None:
+    folder = call_study(tmp_path / "s").folder
+    command = f"{sys.executable} -m nightlab run --trials 3 | head -1"
+    subprocess.run(["/bin/sh", "-c", command], cwd=folder, check=True, capture_output=True)
+    deadline = time.monotonic() + 30
+    while json.loads(nightlab(folder, "status", "--json").stdout)["state"] == "running":
+        assert time.monotonic() < deadline
+    told = json.loads(nightlab(folder, "status", "--json").stdout)
+    assert (told["trials"], told["why"]) == (3, "3 trials are done")
+
+
 def test_several_mistakes_are_told_at_once(tmp_path: Path) -> None:
     folder = broken(tmp_path / "s", "seeds: [1, 2, 3]", "sedes: [1]\n  timeout: never")
     lines = nightlab(folder, "run", code=1).stderr.splitlines()
@@ -348,7 +450,7 @@ def test_a_command_that_is_not_there(tmp_path: Path) -> None:
 def test_zero_parameters_are_said(tmp_path: Path) -> None:
     start, end = COMMAND_PROGRAM.index("  space:"), COMMAND_PROGRAM.index("propose:")
     folder = command_study(tmp_path / "s", COMMAND_PROGRAM[:start] + COMMAND_PROGRAM[end:]).folder
-    assert "change.space" in nightlab(folder, "run").stdout
+    assert "change.space" in error(folder, "run")
 
 
 READ_ONLY = """

@@ -132,7 +132,7 @@ def test_interrupted_once_it_ends_cleanly(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert time.monotonic() - began < 8
-    assert process.returncode == 0, err
+    assert process.returncode == 130, err
     assert "stopped: interrupted by SIGINT" in out
     assert events(folder, "run_ended")[-1]["outcome"] == "interrupted"
     assert events(folder, "session_ended")[-1] == {"why": "interrupted by SIGINT"}

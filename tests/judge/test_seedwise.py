@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -18,6 +19,7 @@ from nightlab.types import (
     Purpose,
     Run,
     Trial,
+    Verdict,
     Wanted,
 )
 
@@ -138,18 +140,34 @@ def test_a_simplification_without_loss_is_kept_and_one_with_loss_is_not() -> Non
     assert lost is not None and lost.decision is Decision.DISCARD
 
 
-def test_noise_pools_seeds_and_settled_pairs() -> None:
-    first = measure_noise(history({1: 1.0, 2: 2.0, 3: 3.0}))
+SEEDS_APART = {1: 1.0, 2: 2.0, 3: 3.0}
+
+
+def settled(values: dict[int, float]) -> Trial:
+    return replace(trial(1, values), verdict=Verdict(1, Decision.KEEP, "improvement", ""))
+
+
+def test_noise_is_that_of_the_baseline_until_pairs_tell() -> None:
+    first = measure_noise(history(SEEDS_APART))
+    assert (first.freedom, first.pairs) == (2, 0)
     assert first.sigma == pytest.approx(math.sqrt(2.0))
-    assert first.freedom == 2
-    from dataclasses import replace
+    taught = measure_noise(history(SEEDS_APART, settled({1: 1.4, 2: 2.5, 3: 3.6})))
+    assert (taught.freedom, taught.pairs) == (2, 2)
+    assert taught.sigma == pytest.approx(0.1)
+    assert measure_noise(history({1: 1.0})).sigma == math.inf
 
-    from nightlab.types import Verdict
 
-    settled = replace(
-        trial(1, {1: 1.5, 2: 2.5, 3: 3.5}), verdict=Verdict(1, Decision.KEEP, "improvement", "")
-    )
-    pooled = measure_noise(history({1: 1.0, 2: 2.0, 3: 3.0}, settled))
-    assert pooled.freedom == 4
-    assert pooled.sigma == pytest.approx(1.0)
-    assert not measure_noise(history({1: 1.0})).deterministic
+def test_a_gain_that_is_alike_on_every_seed_is_kept_however_far_seeds_lie_apart() -> None:
+    """Levels of seeds are no noise where a seed moves all trials alike."""
+    verdict = judge("evidence").decide(history(SEEDS_APART, trial(1, {1: 0.9, 2: 1.899, 3: 2.901})))
+    assert verdict is not None and verdict.decision is Decision.KEEP
+    assert verdict.evidence["noise_from"] == "pairs"
+
+
+def test_a_first_seed_that_is_better_at_all_goes_on_until_pairs_tell() -> None:
+    assert judge("evidence").decide(history(SEEDS_APART, trial(1, {1: 0.99}))) is None
+    known = settled({1: 1.4, 2: 2.5, 3: 3.6})
+    faint = trial(2, {1: 0.99})
+    verdict = judge("evidence").decide(history(SEEDS_APART, known, faint))
+    assert verdict is not None
+    assert "dropped after 1 of 3 seeds" in verdict.reason

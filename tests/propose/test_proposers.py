@@ -227,7 +227,25 @@ def test_a_command_that_hangs_is_killed_with_its_children(tmp_path: Path) -> Non
 def test_a_command_is_left_when_the_session_is_to_end(tmp_path: Path) -> None:
     setting = in_folder(tmp_path / "w", cancelled=True)
     proposer = build_proposer([settings(command="sleep 600")], setting)
-    assert proposer.propose(sample_history(parameters=START)).files == {}
+    with pytest.raises(NothingToPropose, match="interrupted"):
+        proposer.propose(sample_history(parameters=START))
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("echo no key >&2; exit 3", "no edit (exit 3), last words: no key"),
+        ("true", "no edit (exit 0)"),
+        ("sleep 600", "no edit (killed after 1 s)"),
+        ("echo summary: better", "no edit (exit 0), last words: summary: better"),
+    ],
+)
+def test_a_command_that_edits_nothing_says_how_it_ended(
+    tmp_path: Path, command: str, said: str
+) -> None:
+    proposer = build_proposer([settings(command=command, time=1)], in_folder(tmp_path / "w"))
+    idea = proposer.propose(sample_history(parameters=START))
+    assert (idea.files, idea.summary) == ({}, said)
 
 
 def test_a_command_that_is_not_there_is_said(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_a_crash_is_zeros_with_its_reason_and_stays_on_one_line() -> None:
 def test_it_reads_back_what_it_wrote(tmp_path: Path) -> None:
     kept = trial(1, {1: 0.5, 2: 1.5}, Decision.KEEP, summary="ünïcode → better")
     file = ResultsFile(tmp_path / "results.tsv")
-    file.rebuild(history(kept), [kept])
+    file.rebuild(history(kept), [BASE, kept])
     file.append(history(kept), trial(2, {1: 1.5}, Decision.DISCARD, summary="no"))
     metric, rows = parse_rows(file.path.read_text(encoding="utf-8"))
     assert metric == "val_bpb"

@@ -81,7 +81,7 @@ def test_the_verdict_comes_first_and_is_true(tmp_path: Path) -> None:
     campaign, _, _ = work(study, [move(x=-1.0)], loss_of)
     Summary().write(study, campaign)
     lines = (study.folder / "autoresearch-summary.md").read_text().splitlines()
-    assert lines[2] == "**No improvement.** 1 trials were tried, and the baseline stands."
+    assert lines[2] == "**No improvement.** Of 1 trial none was kept; the baseline stands."
     campaign, _, _ = work(study, [move(x=3.0)], loss_of)
     Summary().write(study, campaign)
     lines = (study.folder / "autoresearch-summary.md").read_text().splitlines()
@@ -132,7 +132,8 @@ def test_lines_tell_each_verdict_once(tmp_path: Path) -> None:
     lines.end(why)
     assert [line for line in said if "KEEP" in line or "DISCARD" in line] == [
         "trial 1: KEEP loss 1.002 (improvement: loss improves by 9)",
-        "trial 2: DISCARD loss 17.002 (improvement: loss worse by 16, dropped after 1 of 3 seeds)",
+        "trial 2: DISCARD loss 17.002"
+        " (improvement: loss is worse by 16, dropped after 1 of 3 seeds)",
     ]
     assert sum("baseline seed" in line for line in said) == 3
     assert said[-1] == f"loss: {improvement_text(campaign.history)}"

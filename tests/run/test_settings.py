@@ -70,6 +70,7 @@ def test_one_command_or_one_call_is_enough(one: dict[str, str]) -> None:
         ({"train": "  "}, "the command is empty"),
         ({"train": "x", "evaluate": ""}, "the command is empty"),
         ({"train": "python 'train.py"}, "No closing quotation"),
+        ({"train": "x", "budget": "5 min", "timeout": "90 s"}, "`timeout` must be longer"),
     ],
 )
 def test_a_mistake_is_named(given: dict[str, Any], complaint: str) -> None:
@@ -81,7 +82,7 @@ def test_a_mistake_is_named(given: dict[str, Any], complaint: str) -> None:
 @pytest.mark.parametrize(
     ("given", "seconds"),
     [
-        ({"timeout": "90 s", "budget": "5 min"}, 90),
+        ({"timeout": "9 min", "budget": "5 min"}, 540),
         ({"budget": "5 min"}, 660),
         ({"budget": "2000 steps"}, 3600),
         ({}, 3600),

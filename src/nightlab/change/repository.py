@@ -223,7 +223,7 @@ class Repository:
         ignorable = (FileStatus.CURRENT, FileStatus.IGNORED)
         return sorted(
             path[cut:]
-            for path, status in self.repo.status(untracked_files="normal").items()
+            for path, status in self.repo.status(untracked_files="all").items()
             if path.startswith(self.prefix) and status not in ignorable
         )
 

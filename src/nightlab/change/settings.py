@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from pydantic import Field, field_validator, model_validator
@@ -46,6 +47,9 @@ class ChangeSettings(Section):
     def _something_may_change(self) -> ChangeSettings:
         if not (self.files or self.block or self.keys):
             raise ValueError("nothing may change; name `files`, `block` or `keys`")
+        for name, path in (("block", self.block), ("keys", self.keys)):
+            if path and self.files and not any(fnmatchcase(path, f) for f in self.files):
+                raise ValueError(f"{name}: {path} is not among `files`, which bound every edit")
         if self.space and not (self.block or self.keys):
             raise ValueError(
                 "`space` needs a place for its values: `block: train.py` or `keys: parameters.yaml`"

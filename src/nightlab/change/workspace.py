@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pygit2
@@ -75,3 +75,5 @@ def checkout(
         yield Checkout(top, repository.prefix, repository.files(commit), left_out)
     finally:
         shutil.rmtree(top, ignore_errors=True)
+        with suppress(OSError):
+            scratch.rmdir()

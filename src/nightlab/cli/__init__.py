@@ -66,6 +66,6 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        where = f" {error.filename}" if error.filename else ""
-        print(f"nightlab:{where}: {error.strerror or error}", file=sys.stderr)
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"nightlab: {where}{error.strerror or error}", file=sys.stderr)
         sys.exit(1)

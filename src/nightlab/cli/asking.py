@@ -78,6 +78,8 @@ def ask_about_script(
     if not folder.is_dir():
         raise NightlabError(f"there is no folder {folder}; `script` takes one that has a script")
     script = file or _script_of(train) or "train.py"
+    if not (folder / script).is_file() and file is None and train is None and asker.ask:
+        script = typer.prompt("Which script does the training?")
     if not (folder / script).is_file():
         raise NightlabError(f"there is no {script} in {folder}; name it with --file")
     answers.values["run.train"] = train or f"python {script}"
@@ -92,7 +94,10 @@ def ask_about_script(
     space = _space_of(script, (folder / script).read_bytes())
     if space:
         answers.values["change.block"] = script
-        answers.values["change.space"] = space
+
+        from nightlab.program.edit import space_lines
+
+        answers.values["change.space"] = space_lines(space, below=True)
 
 
 def _script_of(train: str | None) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,7 +23,10 @@ def check(
 ) -> None:
     """Check the study and the machine, and say what would happen. Writes nothing down."""
     study = find_study()
-    findings = [*_repository(study), *_program(study), *_data(study), *_machine(study)]
+    findings = [*_repository(study)]
+    if all(ok for ok, _ in findings):
+        findings += [*_program(study), *_commands(study), *_data(study), *_machine(study)]
+        findings += _going_on(study)
     if run and all(ok for ok, _ in findings):
         findings += _one_run(study)
     wrong = [what for ok, what in findings if not ok]
@@ -58,7 +63,7 @@ def _repository(study: Study) -> list[Finding]:
     dirty = [path for path in study.repository.uncommitted() if path != "program.md"]
     if dirty:
         names = ", ".join(dirty[:4]) + (" …" if len(dirty) > 4 else "")
-        found.append((True, f"not committed, so not part of the baseline: {names}"))
+        found.append((True, f"note: not committed, so not part of the baseline: {names}"))
     return found
 
 
@@ -74,11 +79,58 @@ def _program(study: Study) -> list[Finding]:
         return [(False, str(error))]
     found: list[Finding] = [(True, sentence) for sentence in study.program.policy.sentences()]
     space = study.settings.change.free()
+    searching = [
+        each.with_ for each in study.settings.propose if each.with_ in ("search", "random")
+    ]
+    if searching and not len(space):
+        found.append((False, f"propose: {searching[0]} has nothing to vary; declare change.space"))
     odd = space.out_of_range({name: values[name] for name in space.parameters})
     found += [(True, f"note: at the baseline, {text}") for text in odd]
     for name, parameter in space.parameters.items():
         found.append((True, f"{name} = {values[name]}, may be {describe(parameter)}"))
     return found
+
+
+def _commands(study: Study) -> list[Finding]:
+    """Programs and scripts that the settings name and that are not to be found."""
+    run = study.settings.run
+    named = [("run.train", run.train), ("run.serve", run.serve), ("run.evaluate", run.evaluate)]
+    named += [("propose.command", each.command) for each in study.settings.propose]
+    return [
+        (False, f"{key}: {what}")
+        for key, command in named
+        if command
+        for what in _not_found(study, command)
+    ]
+
+
+def _not_found(study: Study, command: str) -> list[str]:
+    from nightlab.run.environment import base_environment
+    from nightlab.run.experiment import argv_of
+
+    words = argv_of(command)
+    if words[0] == "/bin/sh":
+        return []
+    files = study.repository.files(study.repository.head())
+    path = base_environment(study.folder, 1)["PATH"]
+    program = words[0].removeprefix("./")
+    scripts = [w for w in words[1:] if w.endswith((".py", ".sh")) and not Path(w).is_absolute()]
+    missing = [f"{name} is not committed in the study" for name in scripts if name not in files]
+    if program not in files and shutil.which(words[0], path=path) is None:
+        missing.insert(0, f"there is no program {words[0]}")
+    return missing
+
+
+def _going_on(study: Study) -> list[Finding]:
+    """Whether `nightlab run` would go on with the last campaign."""
+    tags = study.tags()
+    if not tags:
+        return []
+    try:
+        study.check_continues(study.campaign(tags[-1]))
+    except NightlabError as error:
+        return [(True, f"note: {error}")]
+    return [(True, f"`nightlab run` would go on with campaign {tags[-1]}")]
 
 
 def _data(study: Study) -> list[Finding]:
@@ -87,7 +139,7 @@ def _data(study: Study) -> list[Finding]:
     inputs = study.settings.run.inputs
     missing = missing_inputs(study.folder, inputs)
     there = [name for name in inputs if name not in missing]
-    mend = "make it (`python prepare.py`?) or mend run.inputs in program.md"
+    mend = f"make it in {study.folder} (`python prepare.py`?) or mend run.inputs"
     found: list[Finding] = [(True, f"input {name} is there") for name in there]
     return found + [(False, f"input {name} is missing: {mend}") for name in missing]
 
@@ -110,7 +162,6 @@ def _machine(study: Study) -> list[Finding]:
 def _one_run(study: Study) -> list[Finding]:
     """One run of the baseline on the first seed, beside any campaign; the ledger stays as it is."""
     import tempfile
-    from pathlib import Path
 
     from nightlab.types import Measurement, Outcome
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -117,6 +119,8 @@ def _make(lab: str, folder: Path, preset: Preset | None, answers: Answers, asker
     from nightlab.program.edit import with_settings
 
     new, without_git = not folder.exists(), not (folder / ".git").exists()
+    if lab != "script" and not new and without_git and any(folder.iterdir()):
+        _refuse_to_adopt(folder)
     made = _copy(_LABS / lab, folder)
     try:
         if preset is not None:
@@ -128,7 +132,7 @@ def _make(lab: str, folder: Path, preset: Preset | None, answers: Answers, asker
         program.write_text(text, encoding="utf-8")
         _show_config(folder)
         asker.confirm("Shall it be made like this?")
-        study = _open(folder)
+        study = _open(folder, new)
     except BaseException:
         if without_git:
             shutil.rmtree(folder / ".git", ignore_errors=True)
@@ -163,8 +167,8 @@ def _copy(source: Path, folder: Path) -> list[Path]:
     return made
 
 
-def _open(folder: Path) -> Study:
-    """Open the new study, as a repository of its own where it is in none."""
+def _open(folder: Path, new: bool) -> Study:
+    """Open the study: a new folder is a repository of its own, as is one that is in none."""
     import pygit2
 
     from nightlab.change.repository import init_repository
@@ -174,10 +178,18 @@ def _open(folder: Path) -> Study:
     read_program(folder / "program.md", Settings)
     found = pygit2.discover_repository(str(folder))
     inside_another = found is not None and not (folder / ".git").exists()
-    if found is None or (inside_another and _is_ignored(found, folder)):
+    if found is None or (inside_another and (new or _is_ignored(found, folder))):
         _refuse_large(folder)
         init_repository(folder, "study")
     return open_study(folder)
+
+
+def _refuse_to_adopt(folder: Path) -> None:
+    """Raise NightlabError where files of the user's would be committed without a word."""
+    import pygit2
+
+    if pygit2.discover_repository(str(folder)) is None:
+        raise NightlabError(f"{folder} is not empty; take a new folder, or an empty one")
 
 
 def _is_ignored(found: str, folder: Path) -> bool:
@@ -222,11 +234,12 @@ def _show_config(folder: Path) -> None:
 def _next_steps(study: Study, preset: Preset | None) -> list[str]:
     from nightlab.run.inputs import missing_inputs
 
-    steps = [f"cd {study.folder.name}"] if study.folder != Path.cwd() else []
+    here = os.path.relpath(study.folder)
+    steps = [f"cd {shlex.quote(here)}"] if here != "." else []
     if missing_inputs(study.folder, study.settings.run.inputs):
         command = preset.prepare if preset else "python prepare.py"
         steps.append(f"{command}       # make the data")
-    if "program.md" in study.repository.uncommitted():
-        steps.append("git add program.md && git commit -m 'program'")
+    if study.repository.uncommitted():
+        steps.append("git add -A . && git commit -m study    # only what is committed is measured")
     look = "nightlab check --run    # look before you leap: one run of the baseline"
     return [*steps, look, "nightlab run"]

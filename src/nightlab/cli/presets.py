@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ class Preset:
     constants: Mapping[str, Value]
     settings: Mapping[str, Any]
     space: Mapping[str, Any]
+    require: str
 
 
 def load_presets(lab: Path) -> dict[str, Preset]:
@@ -45,6 +46,7 @@ def load_presets(lab: Path) -> dict[str, Preset]:
             given.get("constants") or {},
             given.get("settings") or {},
             given.get("space") or {},
+            given.get("require", ""),
         )
         for name, given in data.items()
     }
@@ -72,7 +74,7 @@ def choose(
 def apply(preset: Preset, folder: Path) -> None:
     """Write a preset into a study that was just made."""
     from nightlab.change.block import BlockSurface
-    from nightlab.program.edit import Verbatim, with_settings
+    from nightlab.program.edit import space_lines, with_settings
 
     script, program = folder / "train.py", folder / "program.md"
     surface = BlockSurface(script.name, tuple(preset.constants))
@@ -81,19 +83,8 @@ def apply(preset: Preset, folder: Path) -> None:
         script.write_bytes(content or b"")
     values = dict(preset.settings)
     if preset.space:
-        lines = (f"{name}: {_flow(parameter)}" for name, parameter in preset.space.items())
-        values["change.space"] = Verbatim("\n    ".join(lines))
+        values["change.space"] = space_lines(preset.space)
     text = with_settings(program.read_text(encoding="utf-8"), values)
+    if preset.require:
+        text = re.sub(r"(?m)^(REQUIRE: \S+ improves by >= ).*$", rf"\g<1>{preset.require}", text)
     program.write_text(text, encoding="utf-8")
-
-
-def _flow(parameter: Mapping[str, Any]) -> str:
-    """A parameter on one line of YAML."""
-    from ruamel.yaml import YAML
-
-    yaml: Any = YAML(typ="safe", pure=True)
-    text = io.StringIO()
-    yaml.default_flow_style, yaml.width = True, 1 << 20
-    yaml.sort_base_mapping_type_on_output = False
-    yaml.dump(dict(parameter), text)
-    return text.getvalue().strip()

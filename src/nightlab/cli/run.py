@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import time
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 import typer
 
 from nightlab.cli.find import Tag, find_study
+from nightlab.types import NightlabError
 
 if TYPE_CHECKING:
     from nightlab.campaign import Campaign
@@ -53,20 +55,37 @@ class JsonLines:
         print(json.dumps(data), flush=True)
 
 
-class Silence:
-    """Says nothing."""
+class WhileItLasts:
+    """A view that falls silent when its terminal or pipe is gone; the session goes on without."""
+
+    def __init__(self, view: View | None) -> None:
+        self.view = view
 
     def begin(self, campaign: Campaign) -> None:
-        """Nothing."""
+        self._tell("begin", campaign)
 
     def event(self, event: Event) -> None:
-        """Nothing."""
+        self._tell("event", event)
 
     def progress(self, progress: Progress) -> None:
-        """Nothing."""
+        self._tell("progress", progress)
 
     def end(self, why: str) -> None:
-        """Nothing."""
+        self._tell("end", why)
+
+    def close(self) -> None:
+        """Give the terminal back, whatever happened."""
+        if hasattr(self.view, "close"):
+            self._tell("close")
+
+    def _tell(self, what: str, *about: object) -> None:
+        if self.view is None:
+            return
+        try:
+            getattr(self.view, what)(*about)
+        except OSError:
+            self.view = None
+            sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
 
 
 def run(
@@ -91,15 +110,21 @@ def run(
 
     Ctrl-C once stops cleanly, twice at once; either way nothing is lost, and `run` goes on.
     """
-    study = find_study()
     _check_time(until)
+    study = find_study()
     if dry_run:
-        _plan(study, tag, new, trials)
+        _plan(study, tag, new, trials, as_json)
         return
-    view = _view(quiet, as_json)
+    view = WhileItLasts(_view(quiet, as_json))
     handlers: list[Any] = []
+    stops: list[Stop] = []
+
+    def on_stop(stop: Stop) -> None:
+        stops.append(stop)
+        handlers.extend(_catch_signals(stop))
+
     try:
-        _, why = study.run(
+        campaign, why = study.run(
             tag=tag,
             new=new,
             trials=trials,
@@ -107,15 +132,17 @@ def run(
             on_campaign=view.begin,
             on_event=view.event,
             on_progress=view.progress,
-            on_stop=lambda stop: handlers.extend(_catch_signals(stop)),
+            on_stop=on_stop,
         )
         view.end(why)
     finally:
         for number, handler in handlers:
             signal.signal(number, handler)
-        close = getattr(view, "close", None)
-        if close:
-            close()
+        view.close()
+    if stops[0].requested:
+        raise typer.Exit(130)
+    if campaign.exhausted and stops[0].settled(campaign) == 0:
+        raise NightlabError(campaign.exhausted)
 
 
 def _check_time(until: str | None) -> None:
@@ -129,11 +156,11 @@ def _check_time(until: str | None) -> None:
         raise typer.BadParameter(f"{until!r} is not a time; write it as 05:00") from None
 
 
-def _view(quiet: bool, as_json: bool) -> View:
+def _view(quiet: bool, as_json: bool) -> View | None:
     if as_json:
         return JsonLines()
     if quiet:
-        return Silence()
+        return None
     if sys.stdout.isatty():
         from rich.console import Console
 
@@ -153,16 +180,23 @@ def _catch_signals(stop: Stop) -> list[tuple[int, Any]]:
             raise StoppedAtOnce("stopped at once, by a second signal")
         stop.request(f"interrupted by {signal.Signals(number).name}")
 
-    caught = (signal.SIGINT, signal.SIGTERM)
-    return [(number, signal.signal(number, ask)) for number in caught]
+    caught = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    heard = [number for number in caught if signal.getsignal(number) is not signal.SIG_IGN]
+    return [(number, signal.signal(number, ask)) for number in heard]
 
 
-def _plan(study: Study, tag: str | None, new: bool, trials: int | None) -> None:
+def _plan(study: Study, tag: str | None, new: bool, trials: int | None, as_json: bool) -> None:
+    """Say what a session would do."""
     from nightlab.cli.check import print_config
+    from nightlab.cli.find import print_json
 
     known = study.tags()
     chosen = tag or (known[-1] if known and not new else None)
     going_on = chosen in known
+    limit = study.settings.stop.trials if trials is None else trials
+    if as_json:
+        print_json({"campaign": chosen, "goes_on": going_on, "trials": limit})
+        return
     if going_on:
         campaign = study.campaign(str(chosen))
         study.check_continues(campaign)
@@ -171,6 +205,9 @@ def _plan(study: Study, tag: str | None, new: bool, trials: int | None) -> None:
         typer.echo("would begin a new campaign" + (f", {chosen}" if chosen else ""))
         seeds = ", ".join(map(str, study.settings.run.seeds))
         typer.echo(f"would measure the baseline on seeds {seeds}")
-    limit = study.settings.stop.trials if trials is None else trials
-    typer.echo(f"would try {'any number of' if limit is None else limit} trials, then stop")
+    stop = study.settings.stop
+    ends = [f"at {stop.at}"] if stop.at else []
+    ends += [f"after {stop.plateau} trials without a keep"] if stop.plateau else []
+    also = f", or stop {' or '.join(ends)}" if ends else ""
+    typer.echo(f"would try {'any number of' if limit is None else limit} trials{also}")
     print_config(study, chosen or study.next_tag())

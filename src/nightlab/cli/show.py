@@ -46,7 +46,7 @@ def _print(told: dict[str, Any], metric: str) -> None:
         typer.echo("verdict: open")
     for run in told["runs"]:
         value = run["metrics"].get(metric)
-        shown = f"{metric} {value:.6g}" if value is not None else run["detail"]
+        shown = f"{metric} {value:.6g}" if value is not None else run["detail"] or "no metric"
         typer.echo(
             f"  run {run['run']} ({run['purpose']}) seed {run['seed']}: {run['outcome']}, {shown},"
             f" {run['seconds']:.1f} s, {run['log']}"
@@ -66,7 +66,8 @@ def _print_evidence(evidence: dict[str, Any]) -> None:
         typer.echo(f"  seed {seed}: {difference:+.6g}")
     error = evidence["standard_error"]
     told = "unknown" if error is None else f"{error:.6g}"
-    typer.echo(f"  gain {evidence['gain']:.6g}, standard error {told}")
+    source = evidence.get("noise_from", "the baseline's seeds")
+    typer.echo(f"  gain {evidence['gain']:.6g}, standard error {told} (noise from {source})")
     if evidence["statistic"] is not None and evidence["boundary"] is not None:
         typer.echo(
             f"  statistic {evidence['statistic']:.2f}, boundary {evidence['boundary']:.2f}"

@@ -1,4 +1,4 @@
-"""How noisy the experiment is, learned from the baseline's seeds and from every settled pair."""
+"""How noisy a paired difference is, learned from pairs, and until then from the baseline."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from nightlab.types import History
+from nightlab.types import History, Trial
 
 _POOLED = 200
 """How many of the last trials the spread is learned from: enough, and quick after thousands."""
@@ -16,12 +16,14 @@ _POOLED = 200
 class Noise:
     """The standard deviation of a paired difference, and the degrees of freedom behind it.
 
-    With a single seed nothing is known: the deviation is infinite.
+    `pairs` of those degrees come from paired differences; 0 where only the baseline's seeds are
+    known. With a single seed nothing is known: the deviation is infinite.
     """
 
     sigma: float
     freedom: int
     deterministic: bool
+    pairs: int = 0
 
     def error(self, pairs: int) -> float:
         """Standard error of the mean of this many paired differences."""
@@ -38,25 +40,36 @@ class Noise:
         return float(stdtrit(self.freedom, 1 - alpha))
 
 
-def measure_noise(history: History) -> Noise:
-    """Pool the baseline's spread over seeds (a pair's variance is twice it) with that of pairs.
+def measure_noise(history: History, trial: Trial | None = None) -> Noise:
+    """The spread of paired differences, from the last settled trials and from `trial` itself.
 
+    Until there are two degrees of freedom of those, the spread of the baseline over its seeds
+    stands in: two independent runs differ by the square root of two times as much. That is too
+    careful where a seed moves all trials alike, so pairs replace it as soon as there are any.
     Deterministic means that all of at least two baseline runs agree exactly.
     """
     values = list(history.baseline.values(history.metric).values())
     if len(values) < 2:
-        return Noise(math.inf, 0, False)
+        return Noise(math.inf, 0, False, 0)
     if len(set(values)) == 1:
-        return Noise(0.0, len(values) - 1, True)
-    squares, freedom = 2 * _squares(values), len(values) - 1
-    for trial in history.trials[-_POOLED:]:
-        if trial.verdict is None or trial.failed:
-            continue
-        pairs = list(history.differences(trial, history.baseline).values())
+        return Noise(0.0, len(values) - 1, True, 0)
+    squares, pairs = _pooled(history, trial)
+    if pairs >= 2:
+        return Noise(math.sqrt(squares / pairs), pairs, False, pairs)
+    freedom = len(values) - 1
+    return Noise(math.sqrt(2 * _squares(values) / freedom), freedom, False, 0)
+
+
+def _pooled(history: History, trial: Trial | None) -> tuple[float, int]:
+    """Squared deviations of paired differences within trials, and their degrees of freedom."""
+    settled = [t for t in history.trials[-_POOLED:] if t.verdict is not None and not t.failed]
+    squares, freedom = 0.0, 0
+    for each in (*settled, *([trial] if trial else [])):
+        pairs = list(history.differences(each, history.baseline).values())
         if len(pairs) >= 2:
             squares += _squares(pairs)
             freedom += len(pairs) - 1
-    return Noise(math.sqrt(squares / freedom), freedom, False)
+    return squares, freedom
 
 
 def _squares(values: Iterable[float]) -> float:

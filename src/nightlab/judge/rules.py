@@ -88,8 +88,9 @@ def requirements(policy: Policy, history: History, trial: Trial) -> Finding:
         return Finding("improvement", False, f"{history.metric} was not measured")
     scale = _scale(history, trial)
     if not exceeds(gain, 0.0, *scale):
-        word = "worse by" if exceeds(-gain, 0.0, *scale) else "no better:"
-        return Finding("improvement", False, f"{history.metric} {word} {abs(gain):.6g}")
+        worse = exceeds(-gain, 0.0, *scale)
+        said = f"worse by {-gain:.6g}" if worse else "no better"
+        return Finding("improvement", False, f"{history.metric} is {said}")
     for require in policy.requires:
         reference = history.baseline if require.over == "baseline" else history.incumbent
         over = history.gain(trial, reference)

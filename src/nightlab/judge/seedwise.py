@@ -41,14 +41,12 @@ class SeedwiseJudge:
     def decide(self, history: History) -> Verdict | None:
         if not self._measured(history, history.baseline):
             return None
-        noise: Noise | None = None
         for trial in history.open:
             if trial.failed:
                 return _failure(trial)
             if trial.in_flight or not trial.values(history.metric):
                 continue
-            noise = noise or measure_noise(history)
-            verdict = self._weigh(history, trial, noise)
+            verdict = self._weigh(history, trial, measure_noise(history, trial))
             if verdict:
                 return verdict
         return None
@@ -75,7 +73,7 @@ class SeedwiseJudge:
         panel = self._panel(history)
         left = len([seed for seed in panel if seed not in pairs])
         error = noise.error(len(pairs))
-        boundary = self._boundary(noise) if not left else self._early_boundary()
+        boundary = self._boundary(noise) if not left else self._early_boundary(noise)
         if left and self._hopeful(history, trial, boundary, error):
             return None
         broken = broken_rules(self.policy, history, trial)
@@ -103,8 +101,9 @@ class SeedwiseJudge:
         incumbent = history.incumbent.mean(history.metric) or 0.0
         return -gain <= self.policy.prefer.within.of(incumbent) + 2 * error
 
-    def _early_boundary(self) -> float:
-        return 0.0 if self.settings.keep == "any" else _HOPELESS
+    def _early_boundary(self, noise: Noise) -> float:
+        """Standard errors below which a trial is dropped early; 0 until pairs tell the noise."""
+        return _HOPELESS if self.settings.keep == "evidence" and noise.pairs else 0.0
 
     def _boundary(self, noise: Noise) -> float:
         return 0.0 if self.settings.keep == "any" else noise.boundary(self.settings.false_keeps)
@@ -143,6 +142,7 @@ class SeedwiseJudge:
             "boundary": boundary if isfinite(boundary) else None,
             "noise": noise.sigma if isfinite(noise.sigma) else None,
             "degrees_of_freedom": noise.freedom,
+            "noise_from": "pairs" if noise.pairs else "the baseline's seeds",
             "deterministic": noise.deterministic,
         }
 
@@ -156,5 +156,5 @@ def _verdict(
 def _failure(trial: Trial) -> Verdict:
     run = trial.failed
     assert run is not None and run.outcome is not None and run.outcome is not Outcome.OK
-    reason = f"{run.outcome.value}: {run.detail}" if run.detail else run.outcome.value
+    reason = run.detail or f"the run ended as {run.outcome.value}"
     return Verdict(trial.number, Decision.CRASH, run.outcome.value, reason, {"run": run.number})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Mapping
@@ -104,3 +105,24 @@ def _end(text: str, node: Node) -> int:
     start: int = node.start_mark.index
     end: int = node.end_mark.index
     return start + len(text[start:end].rstrip())
+
+
+def space_lines(space: Mapping[str, Mapping[str, Any]], below: bool = False) -> Verbatim:
+    """A parameter space as a block mapping, a line a parameter, indented for `change: space:`.
+
+    `below`: it begins on a line of its own, as where the key is new.
+    """
+    lines = (
+        f"{json.dumps(n) if not n.isidentifier() else n}: {_flow(p)}" for n, p in space.items()
+    )
+    return Verbatim(("\n    " if below else "") + "\n    ".join(lines))
+
+
+def _flow(parameter: Mapping[str, Any]) -> str:
+    """A parameter on one line of YAML."""
+    yaml: Any = YAML(typ="safe", pure=True)
+    yaml.default_flow_style, yaml.width = True, 1 << 20
+    yaml.sort_base_mapping_type_on_output = False
+    text = io.StringIO()
+    yaml.dump(dict(parameter), text)
+    return text.getvalue().strip()

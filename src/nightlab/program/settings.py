@@ -22,6 +22,14 @@ class Section(BaseModel):
 
 S = TypeVar("S", bound=BaseModel)
 
+_PLAIN = {
+    "missing": "is needed",
+    "dict_type": "must be a mapping of names to values",
+    "model_type": "must be a mapping of names to values",
+    "tuple_type": "Input should be a valid list",
+}
+"""What is wrong in plain words, by the validator's name for it."""
+
 _WRONG_TYPE = "Input should be a valid "
 
 
@@ -58,8 +66,10 @@ def _problems(
     for item in error.errors(include_url=False):
         path = _real_path(item["loc"], node, item["type"] == "missing")
         line = block.line + _line_of(path, node)
-        message = item["msg"].removeprefix("Value error, ")
-        if item["type"] == "extra_forbidden":
+        message = _PLAIN.get(item["type"], item["msg"]).removeprefix("Value error, ")
+        if item["type"] == "too_short":
+            message = f"needs {(item.get('ctx') or {}).get('min_length', 1)} or more"
+        elif item["type"] == "extra_forbidden":
             known = _known_keys(model, item["loc"][:-1])
             message = "unknown key" + did_you_mean(str(path[-1]) if path else "", known)
         elif item["type"] == "union_tag_not_found":
@@ -80,7 +90,7 @@ def _joined(messages: list[str]) -> list[str]:
     """The messages, with those of a value that fits no member of a union made one."""
     types = [m.removeprefix(_WRONG_TYPE) for m in messages if m.startswith(_WRONG_TYPE)]
     others = [m for m in messages if not m.startswith(_WRONG_TYPE)]
-    return [*([_WRONG_TYPE + " or ".join(types)] if types else []), *others]
+    return [*(["must be a " + " or ".join(types)] if types else []), *others]
 
 
 def _child(node: Node | None, part: object) -> tuple[Node | None, Node | None]:

@@ -39,10 +39,16 @@ class CommandProposer:
             tempfile.TemporaryDirectory(prefix="nightlab-brief-") as place,
         ):
             brief = write_brief(Path(place), self.setting, history, self.refusals)
-            printed = self._run(workspace.folder, brief, len(history.trials) + 1)
+            printed, how = self._run(workspace.folder, brief, len(history.trials) + 1)
             edits = dict(workspace.edits())
+        if self.setting.cancelled():
+            raise NothingToPropose("interrupted while proposing")
         said = dict(_SAID.findall(printed))
-        default = f"edit {', '.join(sorted(edits))}" if edits else "no edit"
+        last = (printed.strip().splitlines() or [""])[-1]
+        default = f"edit {', '.join(sorted(edits))}"
+        if not edits:
+            default = f"no edit ({how})" + (f", last words: {last}" if last else "")
+            said.pop("summary", None)
         return Idea(
             summary=said.get("summary", default),
             hypothesis=said.get("hypothesis", ""),
@@ -53,7 +59,8 @@ class CommandProposer:
     def refused(self, idea: Idea, reason: str) -> None:
         self.refusals.append(f"{idea.summary}: {reason}")
 
-    def _run(self, folder: Path, brief: Path, trial: int) -> str:
+    def _run(self, folder: Path, brief: Path, trial: int) -> tuple[str, str]:
+        """What the program printed, and how it ended."""
         environment = {**os.environ, "NIGHTLAB_BRIEF": str(brief), "NIGHTLAB_TRIAL": str(trial)}
         with tempfile.TemporaryFile() as output:
             process = subprocess.Popen(
@@ -66,23 +73,25 @@ class CommandProposer:
                 start_new_session=True,
             )
             try:
-                self._wait(process)
+                in_time = self._wait(process)
             finally:
                 _end(process)
             output.seek(max(0, output.seek(0, os.SEEK_END) - 65536))
             printed = output.read().decode("utf-8", "replace")
         if process.returncode == 127:
             raise NothingToPropose(f"propose.command is not there: {printed.strip()[-160:]}")
-        return printed
+        how = f"exit {process.returncode}" if in_time else f"killed after {self.limit:g} s"
+        return printed, how
 
-    def _wait(self, process: subprocess.Popen[bytes]) -> None:
+    def _wait(self, process: subprocess.Popen[bytes]) -> bool:
         give_up = time.monotonic() + self.limit
         while time.monotonic() < give_up and not self.setting.cancelled():
             try:
                 process.wait(timeout=0.2)
-                return
+                return True
             except subprocess.TimeoutExpired:
                 continue
+        return False
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -50,6 +50,9 @@ class Ledger:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._prepare()
+        except sqlite3.OperationalError as error:
+            mend = "see to disk space and permissions; the ledger itself is as it was"
+            raise NightlabError(f"cannot use the ledger {path} ({error}); {mend}") from error
         except sqlite3.DatabaseError as error:
             mend = "move it away to begin again, or restore it from a backup"
             raise NightlabError(f"cannot use the ledger {path} ({error}); {mend}") from error
@@ -79,7 +82,7 @@ class Ledger:
                     self._db.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
-            mend = "nothing after the last event is lost; mend it and run `nightlab run` again"
+            mend = "all that was written before is safe; mend it and run `nightlab run` again"
             raise NightlabError(f"cannot write the ledger {self.path} ({error}); {mend}") from error
         return entries
 

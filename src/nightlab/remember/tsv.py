@@ -93,8 +93,8 @@ class ResultsFile:
         self.path = path
 
     def rebuild(self, history: History, order: Iterable[Trial]) -> None:
-        """Write the whole file anew, atomically; `order` is the settled trials as they settled."""
-        rows = [format_row(row_of(history, trial)) for trial in (history.baseline, *order)]
+        """Write the whole file anew, atomically: the baseline if measured, trials as settled."""
+        rows = [format_row(row_of(history, trial)) for trial in order]
         text = "\n".join([header(history.metric), *rows]) + "\n"
         if self.path.exists() and self.path.read_text(encoding="utf-8") == text:
             return

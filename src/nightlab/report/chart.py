@@ -20,7 +20,8 @@ class Chart:
         folder = study.folder / "charts"
         folder.mkdir(exist_ok=True)
         paths = [folder / "history.svg", folder / "history.png"]
-        draw_history(campaign.history, study.program.title, paths)
+        title = f"{study.program.title or study.folder.name}: {campaign.tag}"
+        draw_history(campaign.history, title, paths)
         return paths
 
 
@@ -90,7 +91,8 @@ def draw_history(history: History, title: str, paths: Sequence[Path]) -> None:
     axes.set_title(title or "Campaign", loc="left", fontsize=12)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(loc="best", fontsize=8, frameon=False)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="best", fontsize=8, frameon=False)
     for path in paths:
         figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
 
@@ -101,10 +103,17 @@ def _scatter(axes, history, settled, decision, limits) -> None:  # type: ignore[
     if not points:
         return
     low, high = limits
-    x, y = zip(*((number, min(max(value, low), high)) for number, value in points), strict=True)
     name = decision.value
-    size = 46 if decision is Decision.KEEP else 22
-    axes.scatter(x, y, s=size, color=_COLOURS[name], label=_count(name, chosen), zorder=3)
+    inside = [(x, y) for x, y in points if low <= y <= high]
+    beyond = [(x, low if y < low else high) for x, y in points if not low <= y <= high]
+    style = {"color": _COLOURS[name], "zorder": 3, "clip_on": False}
+    if inside:
+        size = 46 if decision is Decision.KEEP else 22
+        axes.scatter(*zip(*inside, strict=True), s=size, label=_count(name, inside), **style)
+    if beyond:
+        marker = "^" if history.direction.sign < 0 else "v"
+        label = f"{name}, off the chart ({len(beyond)})"
+        axes.scatter(*zip(*beyond, strict=True), s=18, marker=marker, label=label, **style)
 
 
 def _count(name: str, items: Sequence[object]) -> str:

@@ -13,7 +13,7 @@ from nightlab.remember.events import (
     TrialSettled,
 )
 from nightlab.report.status import improvement_text
-from nightlab.types import Outcome, Progress
+from nightlab.types import Decision, Outcome, Progress
 
 
 class Lines:
@@ -63,7 +63,8 @@ def event_line(event: Event, campaign: Campaign) -> str:
         return f"trial {event.trial}: {event.summary}"
     if isinstance(event, TrialSettled):
         value = history.estimate(campaign.record_of.trial(event.trial))
-        told = f" {history.metric} {value:.6g}" if value is not None else ""
+        crashed = event.decision == Decision.CRASH.value
+        told = f" {history.metric} {value:.6g}" if value is not None and not crashed else ""
         return f"trial {event.trial}: {event.decision.upper()}{told} ({event.rule}: {event.reason})"
     if isinstance(event, ChangeRefused):
         return f"refused: {event.summary}: {event.reason}"

@@ -107,4 +107,7 @@ class LiveView:
         said = " ".join(f"{name}={value:.4g}" for name, value in values)
         name = "baseline" if run.trial == 0 else f"trial {run.trial}"
         spent = format_seconds(max(0.0, time.time() - run.started))
-        return Text(f"{name} seed {run.seed}"), bar, Text(f"{spent}  {said or summary}")
+        label = Text(f"{name} seed {run.seed}", no_wrap=True)
+        if self.console.width < 60:
+            return label, Text(f"{fraction or 0.0:.0%}"), Text(spent)
+        return label, bar, Text(f"{spent}  {said or summary}")

@@ -77,14 +77,19 @@ def _verdict(history: History, settled: Sequence[Trial]) -> str:
     if not history.baseline.values(history.metric):
         return "**The baseline has not been measured.**\n"
     if history.incumbent.number == 0:
-        tried = f"{len(settled)} trials were tried" if settled else "no trial has been settled"
-        return f"**No improvement.** {tried}, and the baseline stands.\n"
+        tried = f"Of {_trials(len(settled))} none was kept" if settled else "No trial is settled"
+        return f"**No improvement.** {tried}; the baseline stands.\n"
     count = len(history.lineage())
     changes = "one kept change" if count == 1 else f"{count} kept changes"
     return (
-        f"**{history.metric} {improvement_text(history)}**, by {changes} in {len(settled)} trials."
-        " Not confirmed on fresh seeds: see *What may be wrong with these numbers*.\n"
+        f"**{history.metric} {improvement_text(history)}**, by {changes} in"
+        f" {_trials(len(settled))}. Not confirmed on fresh seeds: see *What may be wrong with these"
+        " numbers*.\n"
     )
+
+
+def _trials(count: int) -> str:
+    return "1 trial" if count == 1 else f"{count} trials"
 
 
 def _session(study: Study, campaign: Campaign) -> str:
@@ -99,7 +104,7 @@ def _session(study: Study, campaign: Campaign) -> str:
         ("Session", f"{campaign.tag} (branch {campaign.branch})"),
         ("Platform", str(Platform(**record.began.platform)) if record.began else ""),
         ("Date range", f"{first} to {last}"),
-        ("Total iterations", f"{record.settled} trials ({counts}); {record.refused} refused"),
+        ("Total iterations", f"{_trials(record.settled)} ({counts}); {record.refused} refused"),
         ("Runs", f"{record.runs}, {format_seconds(record.run_seconds)} in all"),
         ("Time at work", format_seconds(busy)),
         ("Time budget", study.settings.run.budget_text or "none"),
@@ -178,14 +183,14 @@ def _failed(settings: Settings, history: History, settled: Sequence[Trial]) -> s
     failed = [t for t in settled if t.verdict and t.verdict.decision is not Decision.KEEP]
     if not failed:
         return "Nothing failed.\n"
-    failed.sort(key=lambda t: (category(settings, t), t.number))
+    failed.sort(key=lambda t: -(history.gain(t, history.baseline) or 0.0))
     rows = []
-    for t in failed[: 2 * _SHOWN]:
+    for t in sorted(failed[: 2 * _SHOWN], key=lambda t: (category(settings, t), t.number)):
         assert t.verdict is not None
         outcome = f"{t.verdict.decision.value}: {t.verdict.reason}"
         rows.append([category(settings, t), f"{t.summary} (trial {t.number})", outcome])
     left = len(failed) - len(rows)
-    more = f"\n{left} more: `nightlab export tsv`.\n" if left > 0 else ""
+    more = f"\n{left} more, that did worse: `nightlab export tsv`.\n" if left > 0 else ""
     return _table(["Category", "Description", "Outcome"], rows) + more
 
 
@@ -195,7 +200,7 @@ def _steps(settings: Settings, history: History, settled: Sequence[Trial]) -> st
     line = history.lineage()
     if line:
         last = max(line, key=lambda t: history.gain(t, history.baseline) or 0.0)
-        moved = ", ".join(last.moved) or "the same lines"
+        moved = ", ".join(last.moved) or f"what trial {last.number} edited ({last.summary})"
         steps.append(f"Explore around {moved}: trial {last.number} gained most there.")
     near = _near_miss(history, settled)
     if near:
@@ -210,11 +215,11 @@ def _steps(settings: Settings, history: History, settled: Sequence[Trial]) -> st
         steps.append(f"Move what was never moved: {ranges}.")
     crashed = [t for t in settled if t.verdict and t.verdict.decision is Decision.CRASH]
     if crashed:
-        often = ", ".join(sorted({name for t in crashed for name in t.moved})) or "those changes"
-        steps.append(f"Narrow the space of {often}: {len(crashed)} of its trials crashed.")
+        often = ", ".join(sorted({name for t in crashed for name in t.moved}))
+        mend = f"Narrow the ranges of {often}" if often else "Tell the proposer what crashes"
+        steps.append(f"{mend}: {_trials(len(crashed))} ended in a crash.")
     steps += [
-        f"Go on with `nightlab run --trials {max(8, len(settled))}`: the model of the space learns"
-        " from every trial.",
+        f"Go on with `nightlab run --trials {max(8, len(settled))}`.",
         "Confirm the best on seeds that no decision has used, before relying on it.",
         "Look at the largest effects with `nightlab show N` and write what they suggest into"
         " program.md.",
@@ -230,17 +235,20 @@ def _near_miss(history: History, settled: Sequence[Trial]) -> Trial | None:
 
 
 def _reproduce(study: Study, campaign: Campaign, best: Sequence[Path]) -> str:
+    """The commands that make the best again, from its commit."""
     history, run = campaign.history, study.settings.run
-    seeds = " ".join(str(seed) for seed in sorted(history.incumbent.values(history.metric)))
+    seeds = sorted(history.incumbent.values(history.metric)) or list(history.seeds)
     lines = ["```", f"git switch --detach {history.incumbent.commit[:12]}"]
-    command = run.train or f"python -c 'from {str(run.call).replace(':', ' import ')}'"
-    lines.append(
-        f'NIGHTLAB_SEED={seeds.split(" ")[0] or 0} NIGHTLAB_BUDGET="{run.budget_text}" {command}'
-    )
-    if run.evaluate:
-        lines.append(run.evaluate)
-    lines.append("```")
-    lines.append(f"\nSeeds of the panel: {seeds or 'none'}.")
+    if run.call:
+        module, _, function = run.call.partition(":")
+        keys = study.settings.change.keys
+        values = f"the mapping in {keys}" if keys else f"{dict(history.incumbent.parameters)}"
+        lines.append(f"# then, in Python: {module}.{function}({values}, seed={seeds[0]})")
+    else:
+        budget = f'NIGHTLAB_BUDGET="{run.budget_text}" ' if run.budget else ""
+        lines.append(f"NIGHTLAB_SEED={seeds[0]} {budget}{run.train}")
+    lines += [run.evaluate] if run.evaluate else []
+    lines += ["```", "", f"Seeds of the panel: {', '.join(map(str, seeds))}."]
     if best:
         names = ", ".join(f"`{path.relative_to(study.folder)}`" for path in best)
         lines.append(f"Its artifacts, from the run with the first seed: {names}.")

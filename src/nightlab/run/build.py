@@ -1,4 +1,4 @@
-"""From the settings to a runner: a short name, or `package.module:function` of your own."""
+"""From the settings to a runner: a short name, or `package.module:Class` of your own."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _load(where: str) -> Build:
     module, colon, name = where.partition(":")
     if not colon or "//" in name:
         known = did_you_mean(where, RUNNERS)
-        mend = f'{known}, or give a function of your own as "package.module:function"'
+        mend = f'{known}, or give a class of your own as "package.module:Class"'
         raise NightlabError(f"run.where: no runner {where!r}{mend}")
     try:
         build: Build = getattr(importlib.import_module(module), name)

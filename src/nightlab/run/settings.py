@@ -76,6 +76,9 @@ class RunSettings(Section):
             raise ValueError("nothing to run; give `train: COMMAND` or `call: module:function`")
         if self.call and (self.train or self.serve or self.evaluate):
             raise ValueError("`call` stands alone; it doesn't go with train, serve or evaluate")
+        seconds = self.budget is not None and self.budget.unit == "seconds"
+        if self.budget and seconds and self.timeout and self.timeout <= self.budget.amount:
+            raise ValueError("`timeout` must be longer than `budget`, or every run is killed")
         if self.serve and not self.evaluate:
             raise ValueError("`serve` answers `evaluate`; give both, or neither")
         if self.holdout and not self.evaluate:
