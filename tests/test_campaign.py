@@ -261,3 +261,31 @@ def test_inputs_that_change_while_it_runs_keep_nothing(tmp_path: Path) -> None:
     campaign = study.campaign("toy")
     assert campaign.history.incumbent.number == 0
     assert list(campaign.record_of.open) == [1]
+
+
+def test_a_trial_that_was_measured_but_not_settled_is_settled_on_going_on(tmp_path: Path) -> None:
+    program = CALL_PROGRAM.replace("  seeds:", "  inputs: [data]\n  seeds:")
+    study = call_study(tmp_path / "s", program)
+    data = study.folder / "data"
+    data.write_text("one")
+
+    def meddle(job: Job) -> dict[str, float]:
+        data.write_text("two" if job.trial == 1 else "one")
+        return loss_of(job)
+
+    with pytest.raises(NightlabError, match="the inputs changed"):
+        work(study, [move(x=1.0)], meddle)
+    data.write_text("one")
+    campaign, why, _ = work(study, [], loss_of, trials=0)
+    assert campaign.history.incumbent.number == 1
+    assert why == "1 trial is done"
+
+
+def test_a_policy_that_fits_no_baseline_is_told_again_on_going_on(tmp_path: Path) -> None:
+    program = CALL_PROGRAM.replace(
+        "minimize loss", "minimize loss\nGUARDRAILS:\n- tox must stay <= 1"
+    )
+    study = call_study(tmp_path / "s", program)
+    for _ in range(2):
+        with pytest.raises(NightlabError, match="names no metric of the baseline"):
+            work(study, [move(x=1.0)], loss_of)

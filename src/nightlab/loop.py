@@ -128,21 +128,17 @@ def run_loop(
     """
     campaign.begin_session(os.getpid(), stop.deadline)
     stop.begin(campaign)
-    why = "it failed"
-    checked = campaign.baseline_measured
+    why, checked = "it failed", False
     try:
         with runner:
+            checked = _settle(campaign, judge, checked)
             while not (why := _finished(campaign, stop)):
                 free = 0 if stop.too_late(campaign) else runner.free
                 for job in campaign.wanted(free, judge, proposer, lambda: stop.may_open(campaign)):
                     runner.start(job)
                 for measurement in runner.finished():
                     campaign.record(measurement)
-                    if not checked and campaign.baseline_measured:
-                        judge.check_baseline(campaign.history)
-                        checked = True
-                    while verdict := judge.decide(campaign.history):
-                        campaign.settle(verdict)
+                    checked = _settle(campaign, judge, checked)
                 campaign.save()
             for measurement in runner.interrupt():
                 campaign.record(measurement)
@@ -152,6 +148,16 @@ def run_loop(
     finally:
         campaign.end_session(why)
     return why
+
+
+def _settle(campaign: Campaign, judge: Judge, checked: bool) -> bool:
+    """Settle what can be. Returns whether the baseline has been found fit for the policy."""
+    if not checked and campaign.baseline_measured:
+        judge.check_baseline(campaign.history)
+        checked = True
+    while verdict := judge.decide(campaign.history):
+        campaign.settle(verdict)
+    return checked
 
 
 def _finished(campaign: Campaign, stop: Stop) -> str:
