@@ -80,7 +80,7 @@ def per_run(folder: Path, trials: int) -> tuple[float, float]:
     def seen(event: object) -> None:
         if type(event).__name__ == "TrialSettled":
             marks.append(time.perf_counter())
-            runs.append(campaigns[0].record_of.runs)
+            runs.append(campaigns[0].state.runs)
 
     campaigns: list = []
     study.run(trials=trials, on_campaign=campaigns.append, on_event=seen)

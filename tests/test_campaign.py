@@ -79,7 +79,7 @@ def test_what_need_not_run_is_refused_without_a_number(
 ) -> None:
     campaign, _, proposer = work(study, [idea, move(x=1.0)], loss_of)
     assert [t.number for t in campaign.history.trials] == [1]
-    assert campaign.record_of.refused == 1
+    assert campaign.state.refused == 1
     assert reason in proposer.refusals[0][1]
 
 
@@ -109,7 +109,7 @@ def test_it_stops_after_too_many_refusals_in_a_row_and_says_why(study: Study) ->
     campaign, why, _ = work(study, [move(x=0.0)] * 50, loss_of)
     assert why.startswith(f"{REFUSALS} ideas in a row were refused; the last")
     assert "it changes nothing" in why
-    assert campaign.record_of.refused == REFUSALS
+    assert campaign.state.refused == REFUSALS
 
 
 def test_going_on_forgets_nothing_and_doubles_nothing(study: Study) -> None:
@@ -200,7 +200,7 @@ def test_two_at_a_time_may_be_built_beside_each_other(study: Study) -> None:
     history = campaign.history
     assert history.trials[1].parent == history.baseline.commit
     lineage = [trial.number for trial in history.lineage()]
-    kept = campaign.record_of.kept
+    kept = campaign.state.kept
     assert lineage[-1] == history.incumbent.number
     assert set(lineage) <= set(kept)
     tip = git(study.folder, "rev-parse", "autoresearch/toy")
@@ -260,7 +260,7 @@ def test_inputs_that_change_while_it_runs_keep_nothing(tmp_path: Path) -> None:
         work(study, [move(x=1.0)], meddle)
     campaign = study.campaign("toy")
     assert campaign.history.incumbent.number == 0
-    assert list(campaign.record_of.open) == [1]
+    assert list(campaign.state.open) == [1]
 
 
 def test_a_trial_that_was_measured_but_not_settled_is_settled_on_going_on(tmp_path: Path) -> None:

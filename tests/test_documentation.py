@@ -20,7 +20,11 @@ from nightlab.study import Settings
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 NOT_HERE = ("make ", "pip install")
-SHORTER = [("500000 tokens", "10 steps"), ("--trials 8", "--trials 1")]
+SHORTER = [
+    ("500000 tokens", "10 steps"),
+    ("--trials 8", "--trials 1"),
+    ("--preset tiny", "--budget '10 steps'"),
+]
 
 
 def blocks(page: Path, tag: str) -> list[Block]:

@@ -34,19 +34,19 @@ class Clock:
 
 def test_exactly_as_many_trials_as_asked_and_the_baseline_is_none_of_them(study: Study) -> None:
     campaign, why, _ = work(study, IDEAS, loss_of, trials=4)
-    assert (campaign.record_of.settled, why) == (4, "4 trials are done")
+    assert (campaign.state.settled, why) == (4, "4 trials are done")
     campaign, _, _ = work(study, IDEAS[10:], loss_of, trials=3)
-    assert campaign.record_of.settled == 7
+    assert campaign.state.settled == 7
 
 
 def test_zero_trials_measure_the_baseline_only(study: Study) -> None:
     campaign, why, _ = work(study, IDEAS, loss_of, trials=0)
-    assert (campaign.record_of.runs, why) == (3, "the baseline is measured")
+    assert (campaign.state.runs, why) == (3, "the baseline is measured")
 
 
 def test_no_more_trials_than_asked_are_begun_in_parallel(study: Study) -> None:
     campaign, _, _ = work(study, IDEAS, loss_of, trials=3, parallel=4)
-    assert len(campaign.history.trials) == campaign.record_of.settled == 3
+    assert len(campaign.history.trials) == campaign.state.settled == 3
 
 
 def test_a_plateau_counts_from_the_last_keep(study: Study) -> None:
@@ -54,7 +54,7 @@ def test_a_plateau_counts_from_the_last_keep(study: Study) -> None:
     stop = Stop(StopSettings(plateau=5))
     campaign, why, _ = work(study, ideas, loss_of, stop=stop)
     assert why == "plateau: 5 trials without a keep"
-    assert campaign.record_of.settled == 6
+    assert campaign.state.settled == 6
 
 
 def test_nothing_is_begun_that_would_not_end_before_the_deadline(study: Study) -> None:
@@ -68,7 +68,7 @@ def test_nothing_is_begun_that_would_not_end_before_the_deadline(study: Study) -
     campaign, why, _ = work(study, IDEAS, measure, stop=stop)
     assert why == "the next run would not end before the deadline"
     assert clock.now <= datetime(2026, 3, 8, 5, 0).timestamp()
-    assert campaign.record_of.runs == 8, "nine runs of 7 s do not fit into a minute"
+    assert campaign.state.runs == 8, "nine runs of 7 s do not fit into a minute"
 
 
 def test_runs_in_flight_at_the_deadline_are_interrupted_and_kept_open(study: Study) -> None:
@@ -96,11 +96,11 @@ def test_a_request_stops_at_once_and_the_next_session_goes_on(study: Study) -> N
         return loss_of(job)
 
     campaign, why, _ = work(study, IDEAS, measure, stop=stop)
-    assert why == campaign.record_of.stopped == "interrupted by SIGINT"
-    assert list(campaign.record_of.open) == [2]
+    assert why == campaign.state.stopped == "interrupted by SIGINT"
+    assert list(campaign.state.open) == [2]
     campaign, _, _ = work(study, IDEAS[5:], loss_of, trials=2)
-    assert campaign.record_of.open == {}
-    assert campaign.record_of.settled == 4, "two more, on top of the one that was left open"
+    assert campaign.state.open == {}
+    assert campaign.state.settled == 4, "two more, on top of the one that was left open"
 
 
 def test_a_failure_is_written_down_as_the_reason(study: Study) -> None:
@@ -109,7 +109,7 @@ def test_a_failure_is_written_down_as_the_reason(study: Study) -> None:
 
     with pytest.raises(RuntimeError):
         work(study, IDEAS, broken)
-    assert study.campaign("toy").record_of.stopped == "it failed: no GPU"
+    assert study.campaign("toy").state.stopped == "it failed: no GPU"
 
 
 @given(

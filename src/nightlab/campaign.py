@@ -13,6 +13,7 @@ from nightlab import __version__
 from nightlab.change import Refused
 from nightlab.change.build import Builder
 from nightlab.change.keys import load_mapping
+from nightlab.change.message import keep_message, subject_line
 from nightlab.change.normal import digest
 from nightlab.change.repository import CommittedFiles, Repository
 from nightlab.judge import Judge
@@ -34,7 +35,6 @@ from nightlab.types import (
     Change,
     Decision,
     History,
-    Idea,
     Job,
     Measurement,
     NightlabError,
@@ -88,15 +88,15 @@ class Campaign:
         self.builder = builder
         self.place = place
         self.on_event = on_event
-        self.record_of = Record()
+        self.state = Record()
         self.exhausted = ""
         self.before_keep: Callable[[], None] = lambda: None
         self._unsaved: list[Event] = []
         self._results = ResultsFile(place.results)
         self._codes: dict[str, str] = {}
         for entry in ledger.read(tag):
-            self.record_of.apply(entry)
-        began = self.record_of.began
+            self.state.apply(entry)
+        began = self.state.began
         if began is None:
             raise NightlabError(f"there is no campaign {tag!r} in the ledger")
         self.branch = began.branch
@@ -111,7 +111,7 @@ class Campaign:
     @property
     def history(self) -> History:
         """The campaign at this instant, frozen."""
-        return self.record_of.history()
+        return self.state.history()
 
     @property
     def baseline_measured(self) -> bool:
@@ -122,17 +122,17 @@ class Campaign:
     @property
     def branch_was_made(self) -> bool:
         """Whether the branch has come into being: it does before the first run."""
-        return bool(self.record_of.runs)
+        return bool(self.state.runs)
 
     @property
     def in_flight(self) -> bool:
         """Whether any run has started and not ended."""
-        return bool(self.record_of.run_trial)
+        return bool(self.state.run_trial)
 
     @property
     def busy(self) -> bool:
         """Whether anything is in flight or waits for a verdict."""
-        return self.in_flight or bool(self.record_of.open)
+        return self.in_flight or bool(self.state.open)
 
     def _is_surface(self, path: str) -> bool:
         prefix = self.repository.prefix
@@ -144,11 +144,11 @@ class Campaign:
         """Take the campaign up: settle what a killed process left, and put the views right."""
         python, limit = sys.version.split()[0], self.place.time_limit
         self._add(SessionBegan(pid, __version__, python, limit, deadline))
-        for run, trial in list(self.record_of.run_trial.items()):
+        for run, trial in list(self.state.run_trial.items()):
             self._add(RunEnded(run, trial, Outcome.INTERRUPTED.value, detail="Nightlab was killed"))
         self.save()
-        for opened in self.record_of.trials:
-            if opened.verdict is None or opened.number == self.record_of.incumbent:
+        for opened in self.state.trials:
+            if opened.verdict is None or opened.number == self.state.incumbent:
                 self._pin(opened)
         self._move_branch()
         self._rebuild_results()
@@ -177,7 +177,7 @@ class Campaign:
 
     def record(self, measurement: Measurement) -> None:
         """Take a measurement in. Raises NightlabError where the baseline itself fails."""
-        trial = self.record_of.run_trial[measurement.run]
+        trial = self.state.run_trial[measurement.run]
         self._add(
             RunEnded(
                 run=measurement.run,
@@ -192,7 +192,7 @@ class Campaign:
         good = (Outcome.OK, Outcome.INTERRUPTED)
         if trial == 0 and measurement.outcome not in good:
             self.save()
-            log = self.record_of.baseline.runs[-1].log
+            log = self.state.baseline.runs[-1].log
             raise NightlabError(
                 f"the baseline does not run ({measurement.outcome.value}: {measurement.detail});"
                 f" see {log}, mend the study, commit, and run `nightlab run --new`"
@@ -206,7 +206,7 @@ class Campaign:
 
         `before_keep` may raise NightlabError, and the trial stays open.
         """
-        trial = self.record_of.trial(verdict.trial)
+        trial = self.state.trial(verdict.trial)
         kept = verdict.decision is Decision.KEEP
         if kept:
             self.before_keep()
@@ -226,12 +226,12 @@ class Campaign:
         )
         self.save()
         if kept:
-            self._pin(self.record_of.trial(verdict.trial))
+            self._pin(self.state.trial(verdict.trial))
             self._move_branch()
         else:
             shutil.rmtree(self.place.artifacts(self.tag, verdict.trial), ignore_errors=True)
         if self.place.results.exists():
-            self._results.append(self.history, self.record_of.trial(verdict.trial))
+            self._results.append(self.history, self.state.trial(verdict.trial))
         else:
             self._rebuild_results()
 
@@ -244,14 +244,14 @@ class Campaign:
                 self.on_event(event)
 
     def _add(self, event: Event) -> None:
-        self.record_of.apply(Entry(0, self.ledger.clock(), event))
+        self.state.apply(Entry(0, self.ledger.clock(), event))
         self._unsaved.append(event)
 
     # -- opening a trial ---------------------------------------------------------------------
 
     def _open_trial(self, proposer: Proposer) -> bool:
         """Propose until a change is worth running. False where the proposer has run dry."""
-        while self.record_of.refused_in_a_row < REFUSALS:
+        while self.state.refused_in_a_row < REFUSALS:
             try:
                 idea = proposer.propose(self.history)
             except NothingToPropose as nothing:
@@ -273,18 +273,18 @@ class Campaign:
                 continue
             self._open(change)
             return True
-        last = self.record_of.last_refusal
+        last = self.state.last_refusal
         why = f"; the last, {last.summary!r}: {last.reason}" if last else ""
         self.exhausted = f"{REFUSALS} ideas in a row were refused{why}"
         return False
 
     def _admit(self, change: Change) -> Change:
         """Raise Refused where this state was measured before, or this very diff has crashed."""
-        before = self.record_of.states.get(change.state)
+        before = self.state.states.get(change.state)
         if before is not None:
             what = "the baseline" if before == 0 else f"trial {before}"
             raise Refused(f"already tried: {what} is the same")
-        crashed = self.record_of.crashed.get(change.fingerprint)
+        crashed = self.state.crashed.get(change.fingerprint)
         if crashed is not None:
             raise Refused(f"the same change crashed as trial {crashed}")
         return change
@@ -295,7 +295,7 @@ class Campaign:
     def _open(self, change: Change) -> None:
         idea, parent = change.idea, self.history.incumbent
         commit = self.repository.commit(parent.commit, dict(change.files), subject_line(idea))
-        trial = len(self.record_of.trials) + 1
+        trial = len(self.state.trials) + 1
         self._add(
             TrialOpened(
                 trial=trial,
@@ -314,8 +314,8 @@ class Campaign:
         )
 
     def _start(self, wanted: Wanted) -> Job:
-        number = self.record_of.runs + 1
-        trial = self.record_of.trial(wanted.trial)
+        number = self.state.runs + 1
+        trial = self.state.trial(wanted.trial)
         logs = self.place.logs(self.tag)
         logs.mkdir(parents=True, exist_ok=True)
         log = logs / f"{trial.number}-seed{wanted.seed}-run{number}.log"
@@ -326,7 +326,7 @@ class Campaign:
         return self._job(number, trial, wanted.seed, wanted.purpose, log)
 
     def _job(self, number: int, trial: Trial, seed: int, purpose: Purpose, log: Path) -> Job:
-        base = self.record_of.baseline.commit
+        base = self.state.baseline.commit
         return Job(
             run=number,
             trial=trial.number,
@@ -366,7 +366,7 @@ class Campaign:
 
     def _move_branch(self) -> None:
         """Bring the branch to the incumbent, from where the ledger last left it."""
-        record, tip = self.record_of, self.repository.tip(self.branch)
+        record, tip = self.state, self.repository.tip(self.branch)
         wanted = record.trial(record.incumbent).commit
         if tip == wanted:
             return
@@ -379,28 +379,6 @@ class Campaign:
         self.repository.move(self.branch, wanted, expected if self.branch_was_made else None)
 
     def _rebuild_results(self) -> None:
-        order = [self.record_of.trial(number) for number in self.record_of.order]
+        order = [self.state.trial(number) for number in self.state.order]
         first = [self.history.baseline] if self.baseline_measured else []
         self._results.rebuild(self.history, [*first, *order])
-
-
-def subject_line(idea: Idea | Trial) -> str:
-    """`exp: <summary> [emitter=<name>]`, on one line of at most 120 characters before the tag."""
-    summary = one_line(idea.summary, 120)
-    return f"exp: {summary}" + (f" [emitter={idea.emitter}]" if idea.emitter else "")
-
-
-def keep_message(history: History, trial: Trial, verdict: Verdict) -> str:
-    """The message of a kept commit: the subject, then what moved from what to what."""
-    lines = [subject_line(trial), ""]
-    if trial.hypothesis:
-        lines += [trial.hypothesis, ""]
-    names = sorted({name for run in trial.runs for name in run.metrics})
-    for name in sorted(names, key=lambda name: name != history.metric):
-        old, new = history.estimate(history.incumbent, name), history.estimate(trial, name)
-        if old is not None and new is not None:
-            share = f", {100 * (new - old) / abs(old):+.2f}%" if old else ""
-            lines.append(f"{name}: {old:.6g} -> {new:.6g} ({new - old:+.6g}{share})")
-    seeds = ", ".join(str(seed) for seed in sorted(trial.values(history.metric)))
-    lines += ["", f"Kept by {verdict.rule}: {verdict.reason} (seeds {seeds})."]
-    return "\n".join(lines) + "\n"

@@ -63,13 +63,13 @@ class Stop:
 
     def begin(self, campaign: Campaign) -> None:
         """Count from where the campaign stands; a trial left open comes on top of `more`."""
-        self._settled_before = campaign.record_of.settled
+        self._settled_before = campaign.state.settled
         if self.more is not None:
-            self._limit = len(campaign.record_of.trials) + self.more
+            self._limit = len(campaign.state.trials) + self.more
 
     def settled(self, campaign: Campaign) -> int:
         """How many trials were settled since `begin`."""
-        return campaign.record_of.settled - self._settled_before
+        return campaign.state.settled - self._settled_before
 
     def request(self, why: str) -> None:
         """Ask the session to end at once, cleanly."""
@@ -77,7 +77,7 @@ class Stop:
 
     def may_open(self, campaign: Campaign) -> bool:
         """Whether another trial may be begun."""
-        return not self.requested and not self._reached(campaign, len(campaign.record_of.trials))
+        return not self.requested and not self._reached(campaign, len(campaign.state.trials))
 
     def at_once(self) -> str:
         """Why runs in flight must be stopped now, "" where they need not."""
@@ -87,10 +87,10 @@ class Stop:
 
     def reached(self, campaign: Campaign) -> str:
         """Why no new trial is begun, "" where one may be."""
-        return self._reached(campaign, campaign.record_of.settled) or campaign.exhausted
+        return self._reached(campaign, campaign.state.settled) or campaign.exhausted
 
     def _reached(self, campaign: Campaign, trials: int) -> str:
-        record = campaign.record_of
+        record = campaign.state
         if self._limit is not None and trials >= self._limit:
             count = "1 trial is" if trials == 1 else f"{trials} trials are"
             return f"{count} done" if trials else "the baseline is measured"
@@ -102,7 +102,7 @@ class Stop:
 
     def too_late(self, campaign: Campaign) -> str:
         """Why no further run is begun, going by how long a run takes here; "" where one may be."""
-        record = campaign.record_of
+        record = campaign.state
         typical = record.run_seconds / max(1, record.runs)
         if self.deadline is not None and self.clock() + typical > self.deadline:
             return "the next run would not end before the deadline"

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +18,7 @@ from nightlab.change.files import build_surface
 from nightlab.change.keys import load_mapping
 from nightlab.change.repository import Repository, git_is_installed
 from nightlab.change.settings import ChangeSettings
+from nightlab.change.tags import checked_tag, free_tag
 from nightlab.change.workspace import checkout
 from nightlab.judge.seedwise import SeedwiseJudge
 from nightlab.judge.settings import JudgeSettings
@@ -159,7 +158,7 @@ class Study:
         base = self.repository.head()
         builder = self.builder(base)
         parameters = builder.surface.read(builder.baseline)
-        tag = _checked(tag) if tag else self.next_tag()
+        tag = checked_tag(tag) if tag else self.next_tag()
         self._check_views()
         branch = self._branch(tag)
         if self.repository.tip(branch) is not None:
@@ -208,7 +207,7 @@ class Study:
 
     def check_continues(self, campaign: Campaign) -> None:
         """Raise NightlabError where what is measured has changed since the campaign began."""
-        began = campaign.record_of.began
+        began = campaign.state.began
         assert began is not None
         mend = "numbers would not compare; take it back, or begin again with `nightlab run --new`"
         if began.program != self.program_hash():
@@ -225,7 +224,7 @@ class Study:
         self._check_same_inputs(campaign)
 
     def _check_same_inputs(self, campaign: Campaign) -> None:
-        began = campaign.record_of.began
+        began = campaign.state.began
         if began is not None and began.inputs != self._fingerprint():
             raise NightlabError(
                 f"the inputs changed since campaign {campaign.tag} began: numbers would not"
@@ -372,26 +371,6 @@ class Study:
             )
 
 
-def _checked(tag: str) -> str:
-    """The tag, fit for a branch and for a folder. Raises NightlabError for any other."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", tag) or ".." in tag:
-        raise NightlabError(f"{tag!r} is not a tag; letters, digits, . _ and - make one")
-    if tag.endswith((".lock", ".")):
-        raise NightlabError(f"{tag!r} is not a tag that git takes; leave out the end")
-    return tag
-
-
-def free_tag(is_taken: Callable[[str], bool]) -> str:
-    """Today as a tag, such as mar8; with -2, -3 … where that is taken."""
-    today = date.today()
-    first = f"{today:%b}{today.day}".lower()
-    tag, number = first, 1
-    while is_taken(tag):
-        number += 1
-        tag = f"{first}-{number}"
-    return tag
-
-
 def open_study(folder: Path) -> Study:
     """Open the study at `folder`. Raises NightlabError where it isn't one, or says wrong things."""
     folder = folder.resolve()
@@ -402,4 +381,4 @@ def open_study(folder: Path) -> Study:
     return Study(folder, program, repository, home)
 
 
-__all__ = ["Settings", "Study", "free_tag", "open_study"]
+__all__ = ["Settings", "Study", "open_study"]

@@ -70,7 +70,7 @@ def check_whole(folder: Path) -> None:
     """What must hold after any end, once the last session has ended by itself."""
     study = open_study(folder)
     campaign = study.campaign(study.pick())
-    record = campaign.record_of
+    record = campaign.state
     assert [t.number for t in record.trials] == list(range(1, len(record.trials) + 1))
     assert record.open == {} and record.run_trial == {}
     runs = [run["run"] for run in events(folder, "run_started")]

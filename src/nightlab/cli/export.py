@@ -23,7 +23,7 @@ def tsv(
     from nightlab.remember.tsv import format_row, header, row_of
 
     _, campaign = find_campaign(tag)
-    history, record = campaign.history, campaign.record_of
+    history, record = campaign.history, campaign.state
     trials = [record.trial(number) for number in record.order]
     first = [history.baseline] if campaign.baseline_measured else []
     rows = [format_row(row_of(history, trial)) for trial in (*first, *trials)]

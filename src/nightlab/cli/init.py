@@ -215,10 +215,11 @@ def _refuse_large(folder: Path) -> None:
 
 def _show_config(folder: Path) -> None:
     """The AutoResearch Config table of a folder that is no repository yet."""
+    from nightlab.change.tags import free_tag
     from nightlab.program import read_program
     from nightlab.report.config import config_rows, config_table
     from nightlab.run.platform import detect_platform
-    from nightlab.study import Settings, free_tag
+    from nightlab.study import Settings
 
     program = read_program(folder / "program.md", Settings)
     change, run = program.settings.change, program.settings.run

@@ -200,7 +200,7 @@ def _plan(study: Study, tag: str | None, new: bool, trials: int | None, as_json:
     if going_on:
         campaign = study.campaign(str(chosen))
         study.check_continues(campaign)
-        typer.echo(f"would go on with {chosen} at trial {len(campaign.record_of.trials) + 1}")
+        typer.echo(f"would go on with {chosen} at trial {len(campaign.state.trials) + 1}")
     else:
         typer.echo("would begin a new campaign" + (f", {chosen}" if chosen else ""))
         seeds = ", ".join(map(str, study.settings.run.seeds))

@@ -20,9 +20,9 @@ def show(
 
     _, campaign = find_campaign(tag)
     try:
-        trial = campaign.record_of.trial(number)
+        trial = campaign.state.trial(number)
     except IndexError:
-        last = len(campaign.record_of.trials)
+        last = len(campaign.state.trials)
         there = f"trials 1 to {last}" if last else "only the baseline, 0"
         raise NightlabError(
             f"there is no trial {number}; campaign {campaign.tag} has {there}"

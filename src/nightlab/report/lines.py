@@ -26,7 +26,7 @@ class Lines:
     def begin(self, campaign: Campaign) -> None:
         """Name the campaign and where it stands."""
         self.campaign = campaign
-        record = campaign.record_of
+        record = campaign.state
         if record.settled or record.runs:
             self.say(f"campaign {campaign.tag} goes on at trial {len(record.trials) + 1}")
         else:
@@ -62,7 +62,7 @@ def event_line(event: Event, campaign: Campaign) -> str:
     if isinstance(event, TrialOpened):
         return f"trial {event.trial}: {event.summary}"
     if isinstance(event, TrialSettled):
-        value = history.estimate(campaign.record_of.trial(event.trial))
+        value = history.estimate(campaign.state.trial(event.trial))
         crashed = event.decision == Decision.CRASH.value
         told = f" {history.metric} {value:.6g}" if value is not None and not crashed else ""
         return f"trial {event.trial}: {event.decision.upper()}{told} ({event.rule}: {event.reason})"

@@ -35,7 +35,7 @@ class LiveView:
     def begin(self, campaign: Campaign) -> None:
         """Start drawing."""
         self.campaign = campaign
-        for trial in [campaign.record_of.trial(n) for n in campaign.record_of.order[-4:]]:
+        for trial in [campaign.state.trial(n) for n in campaign.state.order[-4:]]:
             if trial.verdict:
                 self._remember(trial.number, trial.verdict.decision.value, trial.verdict.reason)
         self.live.start()
@@ -63,7 +63,7 @@ class LiveView:
 
     def _remember(self, number: int, decision: str, reason: str) -> None:
         assert self.campaign is not None
-        summary = self.campaign.record_of.trial(number).summary
+        summary = self.campaign.state.trial(number).summary
         self.recent.append((decision, f"trial {number:<4} {decision:<8} {summary}: {reason}"))
 
     def _draw(self) -> RenderableType:
@@ -77,7 +77,7 @@ class LiveView:
 
     def _headline(self) -> RenderableType:
         assert self.campaign is not None
-        record, history = self.campaign.record_of, self.campaign.history
+        record, history = self.campaign.state, self.campaign.history
         counts = ", ".join(f"{record.decisions[d]} {d.value}" for d in Decision)
         spent = format_seconds(record.active_seconds(time.time(), running=True))
         first = Text(f"{self.campaign.tag}  {history.metric} ", style="bold")
@@ -93,7 +93,7 @@ class LiveView:
         table.add_column(no_wrap=True)
         table.add_column(width=24)
         table.add_column(no_wrap=True, overflow="ellipsis")
-        record = self.campaign.record_of
+        record = self.campaign.state
         for number, trial in sorted(record.run_trial.items()):
             run = next(r for r in record.trial(trial).runs if r.number == number)
             table.add_row(*self._row(run, record.trial(trial).summary))

@@ -12,7 +12,7 @@ from nightlab.types import Decision, History, Run, Trial
 
 def status(study: Study, campaign: Campaign) -> dict[str, Any]:
     """`nightlab status --json`. Values of baseline and incumbent are over common seeds."""
-    record, history = campaign.record_of, campaign.history
+    record, history = campaign.state, campaign.history
     began = record.began
     assert began is not None
     holder = study.running()

@@ -48,7 +48,7 @@ def copy_best(study: Study, campaign: Campaign) -> list[Path]:
 
 def summary_text(study: Study, campaign: Campaign, best: Sequence[Path] = ()) -> str:
     """The whole report as Markdown."""
-    record, history = campaign.record_of, campaign.history
+    record, history = campaign.state, campaign.history
     settled = [trial for trial in history.trials if trial.verdict is not None]
     parts = [
         f"# {study.program.title or study.folder.name}: campaign {campaign.tag}\n",
@@ -93,7 +93,7 @@ def _trials(count: int) -> str:
 
 
 def _session(study: Study, campaign: Campaign) -> str:
-    record = campaign.record_of
+    record = campaign.state
     day = "%Y-%m-%d %H:%M"
     first, last = (
         time.strftime(day, time.localtime(at)) for at in (record.began_at, record.last_at)
@@ -272,7 +272,7 @@ def _threats(study: Study, campaign: Campaign) -> str:
         )
     if not settings.run.evaluate and not settings.run.call:
         said.append("The metric is self-reported: the script that may be edited prints it.")
-    if campaign.record_of.began and campaign.record_of.began.isolation == "none":
+    if campaign.state.began and campaign.state.began.isolation == "none":
         said.append("Runs were not sandboxed: a change could have read or written elsewhere.")
     if settings.run.parallel > 1:
         said.append(f"{settings.run.parallel} runs shared the machine.")
