@@ -416,6 +416,17 @@ class TestTwoHalves:
         measured = halves(tmp_path, files=files).measure()
         assert (measured.outcome, measured.metrics["loss"]) == (Outcome.OK, len("bye"))
 
+    def test_a_serve_that_dies_is_blamed_by_its_own_words(self, tmp_path: Path) -> None:
+        prepare = (
+            "import os, sys\n"
+            "os.fdopen(int(os.environ['NIGHTLAB_SERVE'].split(',')[0])).read()\n"
+            "sys.exit('it is gone without an answer')\n"
+        )
+        files = {"serve.py": "raise KeyError('head.weight')", "prepare.py": prepare}
+        measured = halves(tmp_path, files=files).measure()
+        assert measured.outcome is Outcome.CRASH
+        assert measured.detail == "serve: KeyError: 'head.weight' (exit 1)"
+
     def test_a_serve_that_never_leaves_is_killed(self, tmp_path: Path) -> None:
         serve = SERVE + "import time\ntime.sleep(600)\n"
         measured = halves(tmp_path, files={"serve.py": serve}).measure()

@@ -130,9 +130,11 @@ def _make(lab: str, folder: Path, preset: Preset | None, answers: Answers, asker
         if answers.metric:
             text = text.replace("minimize METRIC", f"{_side(answers)} {answers.metric}")
         program.write_text(text, encoding="utf-8")
-        _show_config(folder)
+        table = _config(folder)
+        typer.echo(table, nl=False)
         asker.confirm("Shall it be made like this?")
-        study = _open(folder, new)
+        how = "on a terminal" if asker.ask else "by flags"
+        study = _open(folder, new, f"study\n\n{table}\nAgreed {how}.\n")
     except BaseException:
         if without_git:
             shutil.rmtree(folder / ".git", ignore_errors=True)
@@ -167,20 +169,18 @@ def _copy(source: Path, folder: Path) -> list[Path]:
     return made
 
 
-def _open(folder: Path, new: bool) -> Study:
+def _open(folder: Path, new: bool, message: str) -> Study:
     """Open the study: a new folder is a repository of its own, as is one that is in none."""
     import pygit2
 
     from nightlab.change.repository import init_repository
-    from nightlab.program import read_program
-    from nightlab.study import Settings, open_study
+    from nightlab.study import open_study
 
-    read_program(folder / "program.md", Settings)
     found = pygit2.discover_repository(str(folder))
     inside_another = found is not None and not (folder / ".git").exists()
     if found is None or (inside_another and (new or _is_ignored(found, folder))):
         _refuse_large(folder)
-        init_repository(folder, "study")
+        init_repository(folder, message)
     return open_study(folder)
 
 
@@ -213,7 +213,7 @@ def _refuse_large(folder: Path) -> None:
         )
 
 
-def _show_config(folder: Path) -> None:
+def _config(folder: Path) -> str:
     """The AutoResearch Config table of a folder that is no repository yet."""
     from nightlab.change.tags import free_tag
     from nightlab.program import read_program
@@ -229,7 +229,7 @@ def _show_config(folder: Path) -> None:
     platform = str(detect_platform(run.parallel))
     tag = free_tag(lambda _: False)
     rows = config_rows(program.settings, program.policy, tag, scripts, platform)
-    typer.echo(config_table(rows), nl=False)
+    return config_table(rows)
 
 
 def _next_steps(study: Study, preset: Preset | None) -> list[str]:

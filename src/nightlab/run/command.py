@@ -8,6 +8,7 @@ import signal
 import stat
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 
@@ -103,6 +104,10 @@ class CommandExperiment:
         if self._changed(job, folder):
             return Measurement(job.run, Outcome.HARNESS_CHANGED, detail="the harness was changed")
         bad = self._bad_end(job, ended, log)
+        if bad and self.settings.serve and served.why != "killed":
+            first = self._bad_end(job, served, job.log.with_suffix(".serve.log"))
+            if first:
+                return replace(first, detail=f"serve: {first.detail}")
         return bad or self._judge_output(job, read_metrics(log), memory, trained.self_reported)
 
     def _serve_and_evaluate(self, slot: Slot, folder: Path, log: Path, began: float):  # type: ignore[no-untyped-def]
