@@ -80,11 +80,15 @@ class LiveView:
         record, history = self.campaign.state, self.campaign.history
         counts = ", ".join(f"{record.decisions[d]} {d.value}" for d in Decision)
         spent = format_seconds(record.active_seconds(time.time(), running=True))
-        first = Text(f"{self.campaign.tag}  {history.metric} ", style="bold")
+        first = Text(f"{self.campaign.tag}  {history.metric} ", style="bold", no_wrap=True)
+        first.overflow = "ellipsis"
         first.append(improvement_text(history), style="bold cyan")
         second = Text(
-            f"{record.settled} trials: {counts}; {record.runs} runs; {spent}", style="dim"
+            f"{record.settled} trials: {counts}; {record.runs} runs; {spent}",
+            style="dim",
+            no_wrap=True,
         )
+        second.overflow = "ellipsis"
         return Group(first, second)
 
     def _in_flight(self) -> RenderableType:
