@@ -169,5 +169,5 @@ def test_a_first_seed_that_is_better_at_all_goes_on_until_pairs_tell() -> None:
     known = settled({1: 1.4, 2: 2.5, 3: 3.6})
     faint = trial(2, {1: 0.99})
     verdict = judge("evidence").decide(history(SEEDS_APART, known, faint))
-    assert verdict is not None
-    assert "dropped after 1 of 3 seeds" in verdict.reason
+    assert verdict is not None and verdict.rule == "evidence"
+    assert "where 0.50 are needed, dropped after 1 of 3 seeds" in verdict.reason

@@ -81,7 +81,7 @@ class SeedwiseJudge:
         simpler = simplicity(self.policy, history, trial, self._bound(noise, error))
         evidence = self._evidence(history, trial, noise, boundary)
         if left:
-            first = [*broken, better][0]
+            first = [*broken, self._lost_in_noise(history, trial, error, boundary) or better][0]
             reason = f"{first.reason}, dropped after {len(pairs)} of {len(panel)} seeds"
             return Verdict(trial.number, Decision.DISCARD, first.rule, reason, evidence)
         if broken:
@@ -119,13 +119,20 @@ class SeedwiseJudge:
     def _improves(self, history: History, trial: Trial, error: float, boundary: float) -> Finding:
         """The requirements on the estimate, and then the noise that it must stand out of."""
         finding = requirements(self.policy, history, trial)
-        gain = history.gain(trial, history.incumbent) or 0.0
         if error == inf and self.settings.keep == "evidence":
             return Finding("evidence", False, "one seed shows no noise to compare a gain with")
-        if finding.passed and boundary and gain < boundary * error:
-            said = f"{history.metric} gains {gain:.6g}, which is {gain / error:.2f} standard errors"
-            return Finding("evidence", False, f"{said} where {boundary:.2f} are needed")
-        return finding
+        lost = self._lost_in_noise(history, trial, error, boundary)
+        return lost if finding.passed and lost else finding
+
+    def _lost_in_noise(
+        self, history: History, trial: Trial, error: float, boundary: float
+    ) -> Finding | None:
+        """What is to be said of a gain that doesn't reach so many standard errors."""
+        gain = history.gain(trial, history.incumbent) or 0.0
+        if not boundary or not 0 < gain < boundary * error:
+            return None
+        said = f"{history.metric} gains {gain:.6g}, which is {gain / error:.2f} standard errors"
+        return Finding("evidence", False, f"{said} where {boundary:.2f} are needed")
 
     def _evidence(
         self, history: History, trial: Trial, noise: Noise, boundary: float
