@@ -82,7 +82,8 @@ def test_commands_work_from_a_folder_below_and_with_c(tmp_path: Path) -> None:
     folder = call_study(tmp_path / "s").folder
     (folder / "below").mkdir()
     nightlab(folder / "below", "run", "--trials", "0")
-    assert nightlab(tmp_path, "-C", "s", "status").stdout.startswith("")
+    told = json.loads(nightlab(tmp_path, "-C", "s", "status", "--json").stdout)
+    assert told["study"] == str(folder)
     assert "there is no folder" in error(tmp_path, "-C", "nowhere", "status")
 
 

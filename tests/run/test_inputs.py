@@ -173,6 +173,18 @@ class TestMissing:
         assert missing_inputs(study, names) == ["none", "~/none", "/no/such", "dangling"]
 
 
+@pytest.mark.parametrize("name", ["../mine", "data/../../mine", "."])
+def test_nothing_but_what_lies_in_the_folder_is_ever_removed(tmp_path: Path, name: str) -> None:
+    """All of it below tmp_path: should this ever break, nothing else may be lost."""
+    study = write(tmp_path / "study", {"data/x": "1"})
+    folder, mine = tmp_path / "deep" / "folder", write(tmp_path / "deep" / "mine", {"kept": "1"})
+    folder.mkdir(parents=True)
+    with pytest.raises(NightlabError, match=r"is not removed|inside the study"):
+        lay_inputs(study, folder, ["data"], without=[name])
+    assert contents(mine) == {"kept": "1"}
+    assert folder.is_dir()
+
+
 class TestFingerprint:
     @pytest.fixture
     def of(self, study: Path, tmp_path: Path) -> Callable[..., str]:

@@ -69,19 +69,7 @@ def draw_history(history: History, title: str, paths: Sequence[Path]) -> None:
         y = [value for _, value in points] + [points[-1][1]]
         axes.step(x, y, where="post", color=_COLOURS["keep"], linewidth=1.6, label="best so far")
         axes.plot(0, points[0][1], "D", color=_COLOURS["ink"], markersize=6, label="baseline")
-    for number, value in points[1:]:
-        text, late = history.trials[number - 1].summary, number > 0.6 * last
-        text = text if len(text) <= _LABEL else text[: _LABEL - 1] + "…"
-        axes.annotate(
-            text,
-            (number, value),
-            xytext=(-4 if late else 4, -11 if history.direction.sign < 0 else 7),
-            ha="right" if late else "left",
-            textcoords="offset points",
-            fontsize=7.5,
-            color=_COLOURS["keep"],
-            annotation_clip=True,
-        )
+    _label(axes, history, points[1:], last)
     axes.set_ylim(low, high)
     axes.set_xlim(-0.5, last + 0.5 + 0.08 * last)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -95,6 +83,23 @@ def draw_history(history: History, title: str, paths: Sequence[Path]) -> None:
         axes.legend(loc="best", fontsize=8, frameon=False)
     for path in paths:
         figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
+
+
+def _label(axes, history, points, last) -> None:  # type: ignore[no-untyped-def]
+    """Say at each new best which change it was, on the side where there is room."""
+    for number, value in points:
+        text, late = history.trials[number - 1].summary, number > 0.6 * last
+        text = text if len(text) <= _LABEL else text[: _LABEL - 1] + "…"
+        axes.annotate(
+            text,
+            (number, value),
+            xytext=(-4 if late else 4, -11 if history.direction.sign < 0 else 7),
+            ha="right" if late else "left",
+            textcoords="offset points",
+            fontsize=7.5,
+            color=_COLOURS["keep"],
+            annotation_clip=True,
+        )
 
 
 def _scatter(axes, history, settled, decision, limits) -> None:  # type: ignore[no-untyped-def]

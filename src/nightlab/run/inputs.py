@@ -39,7 +39,7 @@ def lay_inputs(
             _link(study / name, own_place(folder, name), hidden)
     for name in without:
         if not Path(name).expanduser().is_absolute():
-            _remove(own_place(folder, name))
+            _remove(own_place(folder, name), folder)
 
 
 def own_place(folder: Path, name: str) -> Path:
@@ -77,7 +77,11 @@ def _link(source: Path, target: Path, hidden: set[Path]) -> None:
         target.symlink_to(source.absolute())
 
 
-def _remove(path: Path) -> None:
+def _remove(path: Path, folder: Path) -> None:
+    """Remove what lies at `path`, which must be below `folder` whatever links and dots it has."""
+    place = path.parent.resolve() / path.name
+    if path.name in ("", ".", "..") or folder.resolve() not in place.parents:
+        raise NightlabError(f"{path} does not lie in {folder}; it is not removed")
     if path.is_symlink() or path.is_file():
         path.unlink()
     elif path.is_dir():
