@@ -49,6 +49,11 @@ def room(module: str) -> str:
     return parts[1] if len(parts) > 1 else ""
 
 
+def is_settings(module: str) -> bool:
+    """Each room hands its settings model to the study, which stands below some of the rooms."""
+    return module.split(".")[2:] == ["settings"]
+
+
 def sources() -> list[Path]:
     return [p for p in sorted(ROOT.rglob("*.py")) if "labs" not in p.relative_to(ROOT).parts]
 
@@ -59,11 +64,17 @@ def test_imports_go_down_only() -> None:
         here = path.relative_to(ROOT).with_suffix("").parts[0]
         for module, _ in imports(path):
             there = room(module)
-            if not there or here in ("__init__", "__main__"):
+            if not there or here in ("__init__", "__main__") or is_settings(module):
                 continue
             if there != here and LEVEL[there] >= LEVEL[here]:
                 wrong.append(f"{path.relative_to(ROOT)} imports {module}")
     assert wrong == []
+
+
+def test_settings_rest_on_the_program_alone() -> None:
+    for path in ROOT.glob("*/settings.py"):
+        rooms = {room(module) for module, _ in imports(path)}
+        assert rooms <= {"program", "types", path.parent.name}, path
 
 
 def test_every_room_stands_in_the_plan() -> None:

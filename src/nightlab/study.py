@@ -32,6 +32,7 @@ from nightlab.remember.events import CampaignBegan
 from nightlab.remember.ledger import Ledger
 from nightlab.remember.lock import Holder, Lock, running
 from nightlab.remember.settings import RememberSettings
+from nightlab.report.settings import ReportSettings
 from nightlab.run import OnProgress, Runner
 from nightlab.run import Setting as RunSetting
 from nightlab.run.build import build_runner
@@ -55,6 +56,7 @@ class Settings(Section):
     judge: JudgeSettings = JudgeSettings()
     stop: StopSettings = StopSettings()
     remember: RememberSettings = RememberSettings()
+    report: ReportSettings = ReportSettings()
 
     @model_validator(mode="after")
     def _noise_can_be_measured(self) -> Settings:

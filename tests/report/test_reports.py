@@ -12,7 +12,8 @@ from fakes import call_study, loss_of, move, work
 
 from nightlab.campaign import Campaign
 from nightlab.report import Report
-from nightlab.report.chart import Chart, frontier
+from nightlab.report.charts import Charts
+from nightlab.report.charts.history import frontier
 from nightlab.report.conformance import check_report
 from nightlab.report.lines import Lines
 from nightlab.report.status import improvement_text, show, status
@@ -52,7 +53,7 @@ def worked(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Study, Campa
     return study, campaign
 
 
-@pytest.mark.parametrize("report", [Summary(), Chart()], ids=["summary", "chart"])
+@pytest.mark.parametrize("report", [Summary(), Charts()], ids=["summary", "charts"])
 def test_the_contract_holds(report: Report, worked: tuple[Study, Campaign]) -> None:
     check_report(report, *worked)
 
@@ -89,7 +90,7 @@ def test_the_verdict_comes_first_and_is_true(tmp_path: Path) -> None:
 
 
 def test_the_chart_is_svg_and_png_that_open(worked: tuple[Study, Campaign]) -> None:
-    paths = {path.suffix: path for path in Chart().write(*worked)}
+    paths = {path.suffix: path for path in Charts().write(*worked)}
     assert ElementTree.parse(paths[".svg"]).getroot().tag.endswith("svg")
     assert paths[".png"].read_bytes().startswith(b"\x89PNG")
 

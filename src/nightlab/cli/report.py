@@ -9,12 +9,11 @@ from nightlab.cli.find import Json, Tag, find_campaign, print_json
 
 def report(tag: Tag = None, as_json: Json = False) -> None:
     """Write autoresearch-summary.md, the chart, and the artifacts of the best."""
-    from nightlab.report.chart import Chart
+    from nightlab.report.build import write_reports
     from nightlab.report.status import improvement_text
-    from nightlab.report.summary import Summary
 
     study, campaign = find_campaign(tag)
-    written = [path for kind in (Summary(), Chart()) for path in kind.write(study, campaign)]
+    written = write_reports(study, campaign)
     if as_json:
         print_json({"campaign": campaign.tag, "files": [str(path) for path in written]})
         return

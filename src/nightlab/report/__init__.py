@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from nightlab.campaign import Campaign
-from nightlab.study import Study
+if TYPE_CHECKING:
+    from nightlab.campaign import Campaign
+    from nightlab.study import Study
 
 
 class Report(Protocol):

@@ -5,24 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from nightlab.campaign import Campaign
-from nightlab.study import Study
 from nightlab.types import Decision, History, Trial
 
 _LABEL = 34
 _COLOURS = {"keep": "#1a7f37", "discard": "#9aa0a6", "crash": "#c5221f", "ink": "#202124"}
-
-
-class Chart:
-    """charts/history.svg and .png."""
-
-    def write(self, study: Study, campaign: Campaign) -> Sequence[Path]:
-        folder = study.folder / "charts"
-        folder.mkdir(exist_ok=True)
-        paths = [folder / "history.svg", folder / "history.png"]
-        title = f"{study.program.title or study.folder.name}: {campaign.tag}"
-        draw_history(campaign.history, title, paths)
-        return paths
 
 
 def frontier(history: History, trials: Sequence[Trial]) -> list[tuple[int, float]]:
