@@ -13,7 +13,7 @@ $(VENV)/.demo: pyproject.toml
 	touch $@
 
 $(VENV)/.test: pyproject.toml $(VENV)/.demo
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[pretrain,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[pretrain,analysis,dev]'
 	touch $@
 
 demo: $(VENV)/.demo

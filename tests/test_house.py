@@ -18,7 +18,7 @@ FLOORS = [
     {"loop"},
     {"study"},
     {"report", "agents", "route"},
-    {"cli"},
+    {"api", "cli"},
 ]
 LEVEL = {room: level for level, floor in enumerate(FLOORS) for room in floor}
 HEAVY = ("torch", "optuna", "matplotlib", "scipy", "numpy", "pandas", "pygit2")

@@ -142,6 +142,9 @@ def run_loop(
                 campaign.save()
             for measurement in runner.interrupt():
                 campaign.record(measurement)
+    except KeyboardInterrupt:
+        why = "interrupted"
+        raise
     except BaseException as error:
         why = f"it failed: {error}" if str(error) else f"it failed: {type(error).__name__}"
         raise

@@ -41,7 +41,7 @@ from nightlab.run.platform import detect_platform
 from nightlab.run.settings import RunSettings
 from nightlab.types import Job, NightlabError, Purpose
 
-VIEWS = ["autoresearch-summary.md", "charts/", "best/"]
+VIEWS = ["autoresearch-summary.md", "autoresearch-progress.md", "charts/", "best/"]
 """What Nightlab writes into a study besides the results file; hidden by info/exclude."""
 
 
@@ -330,12 +330,17 @@ class Study:
         new: bool = False,
         trials: int | None = None,
         until: str | None = None,
+        proposer: Proposer | None = None,
+        runner: Runner | None = None,
         on_campaign: Callable[[Campaign], None] = lambda _: None,
         on_event: OnEvent = lambda _: None,
         on_progress: OnProgress = lambda _: None,
         on_stop: Callable[[Stop], None] = lambda _: None,
     ) -> tuple[Campaign, str]:
-        """Go on with a campaign, or begin one, until it stops. Returns it, and why it stopped."""
+        """Go on with a campaign, or begin one, until it stops. Returns it, and why it stopped.
+
+        A proposer and a runner given here stand in for those that the program names.
+        """
         if not git_is_installed():
             raise NightlabError("git is not installed; `apt install git`, or the like")
         self.repository.head()
@@ -348,8 +353,8 @@ class Study:
             if new and tag in known:
                 raise NightlabError(f"campaign {tag!r} exists; choose another --tag, or drop --new")
             stop = Stop(self.settings.stop, trials, until, time.time)
-            proposer = self.proposer(lambda: bool(stop.at_once()))
-            runner = self.runner(on_progress, keep_open=(lock.fd,))
+            proposer = proposer or self.proposer(lambda: bool(stop.at_once()))
+            runner = runner or self.runner(on_progress, keep_open=(lock.fd,))
             chosen = self.begin(tag, ledger) if begin else (tag or known[-1])
             lock.rename(chosen)
             campaign = self._campaign(chosen, ledger, on_event)

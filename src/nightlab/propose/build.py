@@ -36,11 +36,12 @@ class SharingProposer:
 
 def build_proposer(settings: Sequence[ProposeSettings], setting: Setting) -> Proposer:
     """The proposer that the settings name. Raises NightlabError listing what there is."""
-    parts = [_load(each)(each, setting) for each in settings]
+    parts = [find_proposer(each)(each, setting) for each in settings]
     return parts[0] if len(parts) == 1 else SharingProposer(parts)
 
 
-def _load(settings: ProposeSettings):  # type: ignore[no-untyped-def]
+def find_proposer(settings: ProposeSettings):  # type: ignore[no-untyped-def]
+    """The class that the settings name. Raises NightlabError listing what there is."""
     path = PROPOSERS.get(settings.with_, settings.with_)
     module, colon, name = path.partition(":")
     if not colon:

@@ -43,6 +43,13 @@ def _local(settings: RunSettings, setting: Setting) -> Runner:
     )
 
 
+def _function(settings: RunSettings, setting: Setting) -> Runner:
+    raise NightlabError(
+        "this study measures a Python function that lives in a program of yours; go on with"
+        f" nightlab.optimize(..., folder={str(setting.study)!r}) there"
+    )
+
+
 def _load(where: str) -> Build:
     module, colon, name = where.partition(":")
     if not colon or "//" in name:
@@ -56,4 +63,4 @@ def _load(where: str) -> Build:
     return build
 
 
-RUNNERS: dict[str, Build] = {"local": _local}
+RUNNERS: dict[str, Build] = {"local": _local, "function": _function}

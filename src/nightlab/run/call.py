@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import select
 import shutil
@@ -19,7 +18,7 @@ from typing import Any
 from nightlab.run.environment import base_environment, interpreter
 from nightlab.run.experiment import Slot, Steps, Wait
 from nightlab.run.inputs import lay_inputs
-from nightlab.run.output import OUT_OF_MEMORY
+from nightlab.run.output import OUT_OF_MEMORY, measured
 from nightlab.run.processes import Processes, devnull
 from nightlab.run.settings import RunSettings
 from nightlab.types import Job, Measurement, Outcome
@@ -191,14 +190,7 @@ class CallExperiment:
             return Measurement(job.run, outcome, seconds=seconds, detail=detail)
         given = answer["metrics"]
         assert isinstance(given, dict)
-        metrics = {name: value for name, value in given.items() if math.isfinite(value)}
-        if self.metric not in given:
-            detail = f"{self.settings.call} returned no {self.metric!r}"
-            return Measurement(job.run, Outcome.NO_METRIC, metrics, {}, seconds, detail)
-        if self.metric not in metrics:
-            detail = f"{self.metric} is {given[self.metric]}"
-            return Measurement(job.run, Outcome.NOT_FINITE, metrics, {}, seconds, detail)
-        return Measurement(job.run, Outcome.OK, metrics, {}, seconds)
+        return measured(job.run, given, self.metric, str(self.settings.call), seconds)
 
 
 def _drop_if_empty(log: Path) -> None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nightlab.types import Measurement, Metrics, Outcome
+
 _ANSI = re.compile(
     rb"\x1b\[[0-?]*[ -/]*[@-~]"  # colours, cursor
     rb"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # titles, links
@@ -46,6 +48,18 @@ class Printed:
         self.metrics.pop(name, None)
         self.not_finite.pop(name, None)
         (self.metrics if math.isfinite(value) else self.not_finite)[name] = value
+
+
+def measured(run: int, given: Metrics, metric: str, source: str, seconds: float) -> Measurement:
+    """A measurement from what a function (`source`) returned; the primary metric must be finite."""
+    metrics = {name: value for name, value in given.items() if math.isfinite(value)}
+    if metric not in given:
+        detail = f"{source} returned no {metric!r}"
+        return Measurement(run, Outcome.NO_METRIC, metrics, {}, seconds, detail)
+    if metric not in metrics:
+        detail = f"{metric} is {given[metric]}"
+        return Measurement(run, Outcome.NOT_FINITE, metrics, {}, seconds, detail)
+    return Measurement(run, Outcome.OK, metrics, {}, seconds)
 
 
 def parse_number(text: str) -> float:

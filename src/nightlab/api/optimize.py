@@ -1,0 +1,165 @@
+"""A Python function and no files: the whole loop around it."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from pydantic import TypeAdapter, ValidationError
+
+from nightlab.api.study import Say, Study
+from nightlab.change.repository import init_repository
+from nightlab.program import read_program
+from nightlab.program.edit import space_lines
+from nightlab.program.problem import ProgramError
+from nightlab.program.space import Parameter
+from nightlab.propose.build import find_proposer
+from nightlab.run.function import Function, FunctionRunner
+from nightlab.study import Settings, open_study
+from nightlab.types import NightlabError, Value
+
+Range: TypeAlias = "Mapping[str, Any] | tuple[float, float] | Sequence[Value]"
+"""A parameter as program.md writes it, a pair (low, high), or a list of choices."""
+
+_PROGRAM = """\
+# {title}
+
+A Python function, called by nightlab.optimize.
+
+```yaml
+change:
+  keys: parameters.yaml
+  space:
+    {space}
+propose: {{with: {propose}}}
+run:
+  call: program:function
+  where: function
+  seeds: {seeds}
+judge: {{keep: {keep}}}
+```
+
+```policy
+{policy}
+```
+"""
+
+
+def optimize(
+    function: Function,
+    space: Mapping[str, Range],
+    policy: str,
+    *,
+    start: Mapping[str, Value] | None = None,
+    seeds: Sequence[int] = (7, 11, 19),
+    trials: int = 20,
+    keep: Literal["evidence", "any"] = "evidence",
+    propose: str = "search",
+    folder: str | Path | None = None,
+    say: Say | None = None,
+) -> Study:
+    """Improve what a function returns, by the same loop and on the same evidence as a study.
+
+    `function(parameters, seed)` returns the policy's PRIMARY metric, or a mapping of metrics; it
+    is called in this process. `start` is the baseline, the middle of each range if not given.
+    `folder` keeps the study, and goes on with it where it is there with the same space, policy
+    and seeds. `say` is called with a line for each thing that matters. Raises NightlabError for
+    what makes no sense.
+    """
+    written = policy if "PRIMARY" in policy else f"PRIMARY: {policy}"
+    parameters = {name: _parameter(name, given) for name, given in space.items()}
+    program = _PROGRAM.format(
+        title=one_name(function),
+        space=space_lines({name: _written(each) for name, each in parameters.items()}),
+        propose=json.dumps(propose),
+        seeds=json.dumps(list(seeds)),
+        keep=keep,
+        policy="\n".join(line.strip() for line in written.strip().splitlines()),
+    )
+    values = _start(parameters, start or {})
+    temporary = tempfile.TemporaryDirectory(prefix="nightlab-") if folder is None else None
+    place = Path(temporary.name) / "study" if temporary else Path(str(folder))
+    _lay(place, program, json.dumps(values, indent=1) + "\n")
+    inner = open_study(place)
+    metric = inner.program.policy.metric
+    study = Study(inner, None, lambda: FunctionRunner(function, metric), owns=temporary)
+    study.run(trials, say=say)
+    return study
+
+
+def one_name(function: Function) -> str:
+    """What to call the study: the function's own name where it has a plain one."""
+    name = str(getattr(function, "__name__", type(function).__name__))
+    return name if name.isidentifier() else "function"
+
+
+def _parameter(name: str, given: Range) -> Parameter:
+    """The parameter that a range means. Raises NightlabError naming it."""
+    if not name.isidentifier():
+        raise NightlabError(f"space: {name!r} is not a plain name, as in learning_rate")
+    if isinstance(given, tuple) and len(given) == 2 and not any(isinstance(v, str) for v in given):
+        low, high = given
+        whole = isinstance(low, int) and isinstance(high, int)
+        entry: Any = {"type": "int" if whole else "float", "low": low, "high": high}
+    elif isinstance(given, Mapping):
+        entry = dict(given)
+    else:
+        entry = {"type": "choice", "choices": list(given)}
+    try:
+        return TypeAdapter(Parameter).validate_python(entry)
+    except ValidationError as error:
+        what = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+        raise NightlabError(f"space: {name}: {what}") from None
+
+
+def _written(parameter: Parameter) -> dict[str, Any]:
+    return parameter.model_dump(mode="json", exclude_defaults=True) | {"type": parameter.type}
+
+
+def _start(parameters: Mapping[str, Parameter], start: Mapping[str, Value]) -> dict[str, Value]:
+    """The baseline's values, in range. Raises NightlabError naming what is not."""
+    unknown = [name for name in start if name not in parameters]
+    if unknown:
+        raise NightlabError(f"start: {', '.join(unknown)} is not in the space")
+    values = {name: start.get(name, each.from_unit(0.5)) for name, each in parameters.items()}
+    outside = [name for name, value in values.items() if not parameters[name].contains(value)]
+    if outside:
+        told = ", ".join(f"{name} = {values[name]!r}" for name in outside)
+        raise NightlabError(f"start: {told} is outside its range")
+    return values
+
+
+def _lay(place: Path, program: str, values: str) -> None:
+    """Make the study, or find it as it was."""
+    file = place / "program.md"
+    if file.exists():
+        if file.read_text(encoding="utf-8") != program:
+            raise NightlabError(
+                f"{place} holds another study, or another space, policy or seeds; choose another"
+                " folder"
+            )
+        return
+    if place.exists() and any(place.iterdir()):
+        raise NightlabError(f"{place} is not empty; choose a new folder")
+    _check(program)
+    place.mkdir(parents=True, exist_ok=True)
+    file.write_text(program, encoding="utf-8")
+    (place / "parameters.yaml").write_text(values, encoding="utf-8")
+    init_repository(place, "study")
+
+
+def _check(program: str) -> None:
+    """Raise NightlabError with the first mistake, before anything is made."""
+    with tempfile.TemporaryDirectory(prefix="nightlab-") as place:
+        file = Path(place) / "program.md"
+        file.write_text(program, encoding="utf-8")
+        try:
+            settings = read_program(file, Settings).settings
+        except ProgramError as error:
+            told = error.problems[0]
+            raise NightlabError(f"{told.key or 'policy'}: {told.message}") from None
+        for each in settings.propose:
+            find_proposer(each)
