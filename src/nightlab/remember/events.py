@@ -151,14 +151,17 @@ def encode(event: Event) -> str:
     return json.dumps(asdict(event), allow_nan=False, separators=(",", ":"))
 
 
+_JSON = json.JSONDecoder()
+_FIELDS = {kind: frozenset(item.name for item in fields(event)) for kind, event in KINDS.items()}
+
+
 def decode(kind: str, body: str) -> Event:
-    """An event from its kind and JSON. Fields unknown to this version are an error."""
+    """An event from its kind and JSON. Raises NightlabError for what a newer version wrote."""
     if kind not in KINDS:
         mend = "it was written by a newer Nightlab; upgrade this one"
         raise NightlabError(f"the ledger holds an event of an unknown kind {kind!r}: {mend}")
-    data: Mapping[str, Any] = json.loads(body)
-    names = {item.name for item in fields(KINDS[kind])}
-    if not names.issuperset(data):
-        extra = ", ".join(sorted(set(data) - names))
+    data: Mapping[str, Any] = _JSON.raw_decode(body)[0]
+    if not _FIELDS[kind].issuperset(data):
+        extra = ", ".join(sorted(set(data) - _FIELDS[kind]))
         raise NightlabError(f"the ledger's {kind} has unknown fields ({extra}); upgrade Nightlab")
     return KINDS[kind](**data)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
 
 from nightlab.remember.events import (
     CampaignBegan,
@@ -18,16 +20,26 @@ from nightlab.remember.events import (
 from nightlab.remember.ledger import Entry
 from nightlab.types import Decision, Direction, History, Outcome, Purpose, Run, Trial, Verdict
 
+_PURPOSES = {purpose.value: purpose for purpose in Purpose}
+_OUTCOMES = {outcome.value: outcome for outcome in Outcome}
+_DECISIONS = {decision.value: decision for decision in Decision}
+
 
 class Record:
-    """The state of a campaign. `apply` is the only way it changes, live or on reading back."""
+    """The state of a campaign. `apply` is the only way it changes, live or on reading back.
+
+    Trials are frozen; the parts of one are gathered here, and it is made when it is asked for, so
+    that reading ten thousand back makes each once.
+    """
 
     def __init__(self) -> None:
         self.began: CampaignBegan | None = None
         self.began_at = 0.0
         self.last_at = 0.0
-        self.trials: list[Trial] = []
-        self.baseline = Trial(0, "")
+        self._trials: list[Trial] = []
+        self._baseline = Trial(0, "")
+        self._parts: dict[int, _Parts] = {}
+        self._stale: dict[int, None] = {}
         self.incumbent = 0
         self.previous_incumbent = 0
         self.open: dict[int, None] = {}
@@ -45,11 +57,7 @@ class Record:
         self.stopped = ""
         self.seconds = 0.0
         self._session_from = 0.0
-
-    def apply(self, entry: Entry) -> None:
-        """Take one event in."""
-        self.last_at = entry.at
-        handler = {
+        self._handlers: dict[type[Event], Callable[[Any, float], None]] = {
             CampaignBegan: self._campaign_began,
             SessionBegan: self._session_began,
             SessionEnded: self._session_ended,
@@ -58,13 +66,29 @@ class Record:
             RunStarted: self._run_started,
             RunEnded: self._run_ended,
             TrialSettled: self._settled,
-        }[type(entry.event)]
-        handler(entry.event, entry.at)  # type: ignore[operator]
+        }
+
+    def apply(self, entry: Entry) -> None:
+        """Take one event in."""
+        self.last_at = entry.at
+        self._handlers[type(entry.event)](entry.event, entry.at)
 
     @property
     def direction(self) -> Direction:
         """Of the primary metric."""
         return Direction(self.began.direction) if self.began else Direction.MINIMIZE
+
+    @property
+    def trials(self) -> list[Trial]:
+        """Every trial but the baseline, by number."""
+        self._freshen()
+        return self._trials
+
+    @property
+    def baseline(self) -> Trial:
+        """Trial 0."""
+        self._freshen()
+        return self._baseline
 
     def trial(self, number: int) -> Trial:
         """A trial by number, 0 for the baseline. Raises IndexError where there is none."""
@@ -73,6 +97,11 @@ class Record:
         if not 1 <= number <= len(self.trials):
             raise IndexError(number)
         return self.trials[number - 1]
+
+    @property
+    def opened(self) -> int:
+        """How many trials have been opened."""
+        return len(self._trials)
 
     @property
     def settled(self) -> int:
@@ -97,17 +126,38 @@ class Record:
         end = now if running else self.last_at
         return self.seconds + (max(0.0, end - self._session_from) if self._session_from else 0.0)
 
-    def _put(self, trial: Trial) -> None:
-        if trial.number == 0:
-            self.baseline = trial
-        else:
-            self.trials[trial.number - 1] = trial
+    def _freshen(self) -> None:
+        """Make anew the trials of which something has changed."""
+        for number in self._stale:
+            trial = self._parts[number].made()
+            if number == 0:
+                self._baseline = trial
+            else:
+                self._trials[number - 1] = trial
+            if trial.verdict is not None and not trial.in_flight:
+                del self._parts[number]
+        self._stale.clear()
+
+    def _of(self, number: int) -> _Parts:
+        """The parts of a trial, about to be added to."""
+        self._stale[number] = None
+        if number not in self._parts:
+            made = self._trials[number - 1] if number else self._baseline
+            self._parts[number] = _Parts.of(made)
+        return self._parts[number]
 
     def _campaign_began(self, event: CampaignBegan, at: float) -> None:
         self.began, self.began_at = event, at
-        self.baseline = Trial(
-            0, event.base, parameters=event.parameters, state=event.state, opened=at
+        self._parts[0] = _Parts(
+            {
+                "number": 0,
+                "commit": event.base,
+                "parameters": event.parameters,
+                "state": event.state,
+                "opened": at,
+            }
         )
+        self._stale[0] = None
         self.states[event.state] = 0
 
     def _session_began(self, event: Event, at: float) -> None:
@@ -134,43 +184,57 @@ class Record:
         self.refused_in_a_row = 0
         self.states.setdefault(event.state, event.trial)
         self.open[event.trial] = None
-        self.trials.append(
-            Trial(
-                number=event.trial,
-                commit=event.commit,
-                parent=event.parent,
-                summary=event.summary,
-                hypothesis=event.hypothesis,
-                emitter=event.emitter,
-                parameters=event.parameters,
-                moved=event.moved,
-                diff=event.diff,
-                lines=event.lines,
-                state=event.state,
-                fingerprint=event.fingerprint,
-                opened=at,
-            )
+        self._trials.append(_UNMADE)
+        self._stale[event.trial] = None
+        self._parts[event.trial] = _Parts(
+            {
+                "number": event.trial,
+                "commit": event.commit,
+                "parent": event.parent,
+                "summary": event.summary,
+                "hypothesis": event.hypothesis,
+                "emitter": event.emitter,
+                "parameters": event.parameters,
+                "moved": event.moved,
+                "diff": event.diff,
+                "lines": event.lines,
+                "state": event.state,
+                "fingerprint": event.fingerprint,
+                "opened": at,
+            }
         )
 
     def _run_started(self, event: RunStarted, at: float) -> None:
         self.runs = max(self.runs, event.run)
         self.run_trial[event.run] = event.trial
-        run = Run(event.run, event.trial, event.seed, Purpose(event.purpose), event.log, at)
-        trial = self.trial(event.trial)
-        self._put(replace(trial, runs=(*trial.runs, run)))
+        self._of(event.trial).runs[event.run] = Run(
+            event.run, event.trial, event.seed, _PURPOSES[event.purpose], event.log, at
+        )
 
     def _run_ended(self, event: RunEnded, at: float) -> None:
         del self.run_trial[event.run]
         self.run_seconds += event.seconds
-        trial = self.trial(event.trial)
-        runs = (_ended(run, event) if run.number == event.run else run for run in trial.runs)
-        self._put(replace(trial, runs=tuple(runs)))
+        runs = self._of(event.trial).runs
+        begun = runs[event.run]
+        runs[event.run] = Run(
+            number=begun.number,
+            trial=begun.trial,
+            seed=begun.seed,
+            purpose=begun.purpose,
+            log=begun.log,
+            started=begun.started,
+            outcome=_OUTCOMES[event.outcome],
+            metrics=event.metrics,
+            self_reported=event.self_reported,
+            seconds=event.seconds,
+            detail=event.detail,
+        )
 
     def _settled(self, event: TrialSettled, at: float) -> None:
-        decision = Decision(event.decision)
-        verdict = Verdict(event.trial, decision, event.rule, event.reason, event.evidence)
-        trial = replace(self.trial(event.trial), verdict=verdict, commit=event.commit, settled=at)
-        self._put(trial)
+        decision = _DECISIONS[event.decision]
+        parts = self._of(event.trial)
+        parts.verdict = Verdict(event.trial, decision, event.rule, event.reason, event.evidence)
+        parts.facts |= {"commit": event.commit, "settled": at}
         self.open.pop(event.trial, None)
         self.decisions[decision] += 1
         self.order.append(event.trial)
@@ -178,15 +242,28 @@ class Record:
             self.previous_incumbent, self.incumbent = self.incumbent, event.trial
             self.kept.append(event.trial)
         if decision is Decision.CRASH:
-            self.crashed.setdefault(trial.fingerprint, trial.number)
+            self.crashed.setdefault(parts.facts["fingerprint"], event.trial)
 
 
-def _ended(run: Run, event: RunEnded) -> Run:
-    return replace(
-        run,
-        outcome=Outcome(event.outcome),
-        metrics=event.metrics,
-        self_reported=event.self_reported,
-        seconds=event.seconds,
-        detail=event.detail,
-    )
+_UNMADE = Trial(-1, "")
+
+
+class _Parts:
+    """What a trial is made of while events are still adding to it. `facts` are its fields."""
+
+    def __init__(self, facts: dict[str, Any]) -> None:
+        self.facts = facts
+        self.runs: dict[int, Run] = {}
+        self.verdict: Verdict | None = None
+
+    @classmethod
+    def of(cls, trial: Trial) -> _Parts:
+        """Of a trial that was made before: a settled one may be measured again."""
+        parts = cls({item.name: getattr(trial, item.name) for item in fields(trial)})
+        parts.runs = {run.number: run for run in parts.facts.pop("runs")}
+        parts.verdict = parts.facts.pop("verdict")
+        return parts
+
+    def made(self) -> Trial:
+        """The trial as it is now."""
+        return Trial(**self.facts, runs=tuple(self.runs.values()), verdict=self.verdict)
