@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import inf, isfinite
 from typing import Any
 
-from nightlab.judge.noise import Noise, measure_noise
+from nightlab.judge.noise import Noise, NoiseMeter
 from nightlab.judge.rules import Finding, broken_rules, check_policy, requirements, simplicity
 from nightlab.judge.settings import JudgeSettings
 from nightlab.program.policy import Policy
@@ -25,12 +25,16 @@ class SeedwiseJudge:
     def __init__(self, policy: Policy, settings: JudgeSettings) -> None:
         self.policy = policy
         self.settings = settings
+        self.noise = NoiseMeter()
 
     def wanted(self, history: History) -> Sequence[Wanted]:
-        runs = self._missing(history, history.baseline, Purpose.BASELINE)
+        runs = self._missing(history, history.baseline, Purpose.BASELINE, history.seeds)
         if runs or not self._measured(history, history.baseline):
             return runs
         panel = self._panel(history)
+        known = history.incumbent.values(history.metric)
+        if not set(panel) <= known.keys():  # it was measured by another tool
+            return self._missing(history, history.incumbent, Purpose.PANEL, panel)
         return [
             Wanted(trial.number, seed, Purpose.PANEL)
             for trial in history.open
@@ -46,7 +50,7 @@ class SeedwiseJudge:
                 return _failure(trial)
             if trial.in_flight or not trial.values(history.metric):
                 continue
-            verdict = self._weigh(history, trial, measure_noise(history, trial))
+            verdict = self._weigh(history, trial, self.noise.measure(history, trial))
             if verdict:
                 return verdict
         return None
@@ -56,11 +60,13 @@ class SeedwiseJudge:
 
     def _panel(self, history: History) -> tuple[int, ...]:
         """The seeds a trial must meet; one is enough where seeds make no difference."""
-        return history.seeds[:1] if measure_noise(history).deterministic else history.seeds
+        return history.seeds[:1] if self.noise.measure(history).deterministic else history.seeds
 
-    def _missing(self, history: History, trial: Trial, purpose: Purpose) -> list[Wanted]:
+    def _missing(
+        self, history: History, trial: Trial, purpose: Purpose, seeds: Sequence[int]
+    ) -> list[Wanted]:
         busy = {run.seed for run in trial.in_flight} | set(trial.values(history.metric))
-        return [Wanted(trial.number, s, purpose) for s in history.seeds if s not in busy]
+        return [Wanted(trial.number, s, purpose) for s in seeds if s not in busy]
 
     def _measured(self, history: History, trial: Trial) -> bool:
         return all(seed in trial.values(history.metric) for seed in history.seeds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import signal
 import subprocess
 import tempfile
@@ -86,12 +87,25 @@ class CommandProposer:
     def _wait(self, process: subprocess.Popen[bytes]) -> bool:
         give_up = time.monotonic() + self.limit
         while time.monotonic() < give_up and not self.setting.cancelled():
-            try:
-                process.wait(timeout=0.2)
+            if _ended(process, 0.2):
                 return True
-            except subprocess.TimeoutExpired:
-                continue
         return False
+
+
+def _ended(process: subprocess.Popen[bytes], patience: float) -> bool:
+    """Whether the program has ended, after this many seconds at most; told at once on Linux."""
+    if hasattr(os, "pidfd_open") and process.poll() is None:
+        fd = os.pidfd_open(process.pid)
+        try:
+            select.select([fd], [], [], patience)
+        finally:
+            os.close(fd)
+        return process.poll() is not None
+    try:
+        process.wait(timeout=patience)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

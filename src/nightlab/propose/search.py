@@ -24,7 +24,9 @@ from nightlab.types import Decision, History, Idea, Parameters, Trial, Value
 if TYPE_CHECKING:
     import optuna
 
-_REMEMBERED = 300
+REMEMBERED = 300
+"""How many trials the model is told of at most: the best and the last ones. Reports say so."""
+
 _TOO_SMALL = 0.02
 """Moves below this share of a parameter's range are left out of a change."""
 
@@ -123,12 +125,12 @@ class SearchProposer:
 
     def _remembered(self, history: History) -> Sequence[Trial]:
         """The baseline, the trials it still has room for, and of older ones the best."""
-        if len(history.trials) <= _REMEMBERED:
+        if len(history.trials) <= REMEMBERED:
             return [history.baseline, *history.trials]
-        recent = history.trials[-_REMEMBERED // 2 :]
-        older = [(self._score(history, t), t) for t in history.trials[: -_REMEMBERED // 2]]
+        recent = history.trials[-REMEMBERED // 2 :]
+        older = [(self._score(history, t), t) for t in history.trials[: -REMEMBERED // 2]]
         ranked = sorted((s, t.number, t) for s, t in older if s is not None)
-        best = [trial for _, _, trial in ranked[: _REMEMBERED // 2]]
+        best = [trial for _, _, trial in ranked[: REMEMBERED // 2]]
         return [history.baseline, *best, *recent]
 
     def _score(self, history: History, trial: Trial) -> float | None:
