@@ -101,3 +101,49 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 
 def test_every_event_is_registered_under_its_kind() -> None:
     assert all(event.kind == kind and fields(event) for kind, event in KINDS.items())
+
+
+def test_a_full_disk_loses_nothing_that_was_written(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.db")
+    ledger.append("one", [refused("first")])
+    (pages,) = ledger._db.execute("PRAGMA page_count").fetchone()
+    ledger._db.execute(f"PRAGMA max_page_count={pages + 2}")
+    written = 1
+    with pytest.raises(NightlabError, match=r"full.*safe; mend it and run"):
+        for _ in range(1000):
+            ledger.append("one", [refused("x" * 500), refused("y" * 500)])
+            written += 2
+    assert len(list(ledger.read("one"))) == written, "whole transactions, and no part of one"
+    ledger._db.execute(f"PRAGMA max_page_count={pages + 99}")
+    ledger.append("one", [refused("last")])
+    assert len(list(Ledger(tmp_path / "ledger.db").read("one"))) == written + 1
+
+
+def test_a_file_that_was_cut_is_one_line_with_the_mend(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    ledger = Ledger(path)
+    for number in range(300):
+        ledger.append("one", [refused(f"{number} " + "x" * 300)])
+    ledger.close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2 // 4096 * 4096])
+    with pytest.raises(NightlabError, match=r"ledger .*(malformed|corrupt).*backup") as error:
+        list(Ledger(path).read("one"))
+    assert "\n" not in str(error.value)
+
+
+def test_a_damaged_event_is_one_line_with_the_mend(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.db")
+    ledger.append("one", [refused("a")])
+    insert = "INSERT INTO events (campaign, at, kind, body) VALUES ('one', 0, 'session_ended', '{')"
+    ledger._db.execute(insert)
+    with pytest.raises(NightlabError, match="cannot read the ledger"):
+        list(ledger.read("one"))
+
+
+def test_thousands_of_events_come_back_in_batches(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.db")
+    ledger.append("one", [refused(str(number)) for number in range(1234)])
+    found = [entry.event for entry in ledger.read("one")]
+    assert found == [refused(str(number)) for number in range(1234)]
+    assert [e.id for e in ledger.read("one", after=1230)] == [1231, 1232, 1233, 1234]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
@@ -43,7 +43,8 @@ class CampaignBegan(Event):
 class SessionBegan(Event):
     """A process took the campaign up. `time_limit` is that of a run, `deadline` the session's.
 
-    Seconds, and UTC seconds since 1970; None where there is no deadline.
+    Seconds, and UTC seconds since 1970; None where there is no deadline. `trials` is the number at
+    which the session ends, None for no such limit.
     """
 
     kind: ClassVar[str] = "session_began"
@@ -52,6 +53,7 @@ class SessionBegan(Event):
     python: str
     time_limit: float = 0.0
     deadline: float | None = None
+    trials: int | None = None
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,20 @@ class TrialSettled(Event):
     commit: str
 
 
+@dataclass(frozen=True)
+class Imported(Event):
+    """The campaign's first trials come from a results table of another tool.
+
+    `digest` identifies the file's contents; `rows` counts the baseline too.
+    """
+
+    kind: ClassVar[str] = "imported"
+    source: str
+    schema: str
+    rows: int
+    digest: str
+
+
 KINDS: dict[str, type[Event]] = {
     event.kind: event
     for event in (
@@ -142,6 +158,7 @@ KINDS: dict[str, type[Event]] = {
         RunStarted,
         RunEnded,
         TrialSettled,
+        Imported,
     )
 }
 
@@ -151,16 +168,27 @@ def encode(event: Event) -> str:
     return json.dumps(asdict(event), allow_nan=False, separators=(",", ":"))
 
 
-_JSON = json.JSONDecoder()
 _FIELDS = {kind: frozenset(item.name for item in fields(event)) for kind, event in KINDS.items()}
 
 
+def decode_all(rows: Sequence[tuple[str, str]]) -> list[Event]:
+    """Events from their kinds and JSON. Raises NightlabError for what a newer version wrote.
+
+    The JSON is read in one go, so that equal keys are one string in memory.
+    """
+    bodies: list[dict[str, Any]] = json.loads(f"[{','.join(body for _, body in rows)}]")
+    return [_made(kind, data) for (kind, _), data in zip(rows, bodies, strict=True)]
+
+
 def decode(kind: str, body: str) -> Event:
-    """An event from its kind and JSON. Raises NightlabError for what a newer version wrote."""
+    """One event from its kind and JSON: see `decode_all`."""
+    return decode_all([(kind, body)])[0]
+
+
+def _made(kind: str, data: dict[str, Any]) -> Event:
     if kind not in KINDS:
         mend = "it was written by a newer Nightlab; upgrade this one"
         raise NightlabError(f"the ledger holds an event of an unknown kind {kind!r}: {mend}")
-    data: Mapping[str, Any] = _JSON.raw_decode(body)[0]
     if not _FIELDS[kind].issuperset(data):
         extra = ", ".join(sorted(set(data) - _FIELDS[kind]))
         raise NightlabError(f"the ledger's {kind} has unknown fields ({extra}); upgrade Nightlab")

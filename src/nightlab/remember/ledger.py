@@ -5,13 +5,15 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from nightlab.remember.events import Event, decode, encode
+from nightlab.remember.events import Event, decode_all, encode
 from nightlab.types import NightlabError
 
 VERSION = 1
+_BATCH = 500
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
@@ -94,18 +96,32 @@ class Ledger:
         return int(cursor.lastrowid or 0)
 
     def read(self, campaign: str, after: int = 0) -> Iterator[Entry]:
-        """The events of one campaign, oldest first."""
-        rows = self._db.execute(
-            "SELECT id, at, kind, body FROM events WHERE campaign = ? AND id > ? ORDER BY id",
-            (campaign, after),
-        )
-        for number, at, kind, body in rows:
-            yield Entry(number, at, decode(kind, body))
+        """The events of one campaign, oldest first. Raises NightlabError for a damaged file."""
+        with self._reading():
+            rows = self._db.execute(
+                "SELECT id, at, kind, body FROM events WHERE campaign = ? AND id > ? ORDER BY id",
+                (campaign, after),
+            )
+            while batch := rows.fetchmany(_BATCH):
+                events = decode_all([(kind, body) for _, _, kind, body in batch])
+                for (number, at, _, _), event in zip(batch, events, strict=True):
+                    yield Entry(number, at, event)
 
     def campaigns(self) -> list[str]:
         """The tags of all campaigns, the one that was worked on last at the end."""
-        rows = self._db.execute("SELECT campaign FROM events GROUP BY campaign ORDER BY MAX(id)")
-        return [campaign for (campaign,) in rows]
+        with self._reading():
+            rows = self._db.execute(
+                "SELECT campaign FROM events GROUP BY campaign ORDER BY MAX(id)"
+            )
+            return [campaign for (campaign,) in rows]
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, ValueError) as error:
+            mend = "restore it from a backup, or move it away to begin again"
+            raise NightlabError(f"cannot read the ledger {self.path} ({error}); {mend}") from error
 
     def close(self) -> None:
         """Close the file. Events are on disk already."""

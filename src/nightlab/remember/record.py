@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from typing import Any
 
@@ -10,6 +11,7 @@ from nightlab.remember.events import (
     CampaignBegan,
     ChangeRefused,
     Event,
+    Imported,
     RunEnded,
     RunStarted,
     SessionBegan,
@@ -34,6 +36,9 @@ class Record:
 
     def __init__(self) -> None:
         self.began: CampaignBegan | None = None
+        self.session: SessionBegan | None = None
+        self.imported: Imported | None = None
+        self.imported_trials = 0
         self.began_at = 0.0
         self.last_at = 0.0
         self._trials: list[Trial] = []
@@ -48,6 +53,7 @@ class Record:
         self.run_trial: dict[int, int] = {}
         self.refused = 0
         self.refused_in_a_row = 0
+        self.since_keep = 0
         self.last_refusal: ChangeRefused | None = None
         self.decisions = dict.fromkeys(Decision, 0)
         self.kept: list[int] = []
@@ -66,7 +72,20 @@ class Record:
             RunStarted: self._run_started,
             RunEnded: self._run_ended,
             TrialSettled: self._settled,
+            Imported: self._imported,
         }
+
+    def read(self, entries: Iterable[Entry]) -> None:
+        """Take many events in. Looking for garbage among thousands of fresh records finds none."""
+        was_on = gc.isenabled()
+        gc.disable()
+        try:
+            for entry in entries:
+                self.apply(entry)
+            self._freshen()
+        finally:
+            if was_on:
+                gc.enable()
 
     def apply(self, entry: Entry) -> None:
         """Take one event in."""
@@ -160,7 +179,12 @@ class Record:
         self._stale[0] = None
         self.states[event.state] = 0
 
-    def _session_began(self, event: Event, at: float) -> None:
+    def _imported(self, event: Imported, at: float) -> None:
+        self.imported = event
+        self.imported_trials = len(self.order)
+
+    def _session_began(self, event: SessionBegan, at: float) -> None:
+        self.session = event
         self._close_session(self.last_at if self._session_from else at)
         self._session_from = at
         self.stopped = ""
@@ -238,7 +262,9 @@ class Record:
         self.open.pop(event.trial, None)
         self.decisions[decision] += 1
         self.order.append(event.trial)
+        self.since_keep += 1
         if decision is Decision.KEEP:
+            self.since_keep = 0
             self.previous_incumbent, self.incumbent = self.incumbent, event.trial
             self.kept.append(event.trial)
         if decision is Decision.CRASH:
