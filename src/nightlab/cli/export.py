@@ -2,38 +2,87 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from nightlab.cli.find import Tag, find_campaign
+from nightlab.types import NightlabError
 
 app = typer.Typer(help="Write the ledger in forms that other tools read.", no_args_is_help=True)
+
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", help="A file; standard output if not given.")
+]
 
 
 @app.command("tsv")
 def tsv(
+    schema: Annotated[
+        str, typer.Option("--schema", help="karpathy (memory_gb) or skill (mem_gb).")
+    ] = "karpathy",
     tag: Tag = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="A file; standard output if not given.")
-    ] = None,
+    output: Output = None,
 ) -> None:
-    """The results table: commit, metric, memory_gb, status, description."""
-    from nightlab.remember.tsv import format_row, header, row_of
+    """The results table: commit, metric, memory, status, description."""
+    from nightlab.remember.table import format_table, schema_named
+    from nightlab.report.export import results_table
+
+    chosen = schema_named(schema)
+    _, campaign = find_campaign(tag)
+    _write([format_table(results_table(campaign, chosen))], output)
+
+
+@app.command("json")
+def whole(tag: Tag = None, output: Output = None) -> None:
+    """The whole campaign as one JSON document: every event, and every trial as `show` tells it."""
+    from nightlab.report.export import export_json
 
     _, campaign = find_campaign(tag)
-    history, record = campaign.history, campaign.state
-    trials = [record.trial(number) for number in record.order]
-    first = [history.baseline] if campaign.baseline_measured else []
-    rows = [format_row(row_of(history, trial)) for trial in (*first, *trials)]
-    text = "\n".join([header(history.metric), *rows]) + "\n"
+    _write(export_json(campaign.tag, campaign.ledger.read(campaign.tag)), output)
+
+
+@app.command("notebook")
+def notebook(
+    tag: Tag = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file; analysis.ipynb if not given.")
+    ] = None,
+    run: Annotated[bool, typer.Option("--run", help="Run it, and keep its outputs.")] = False,
+) -> None:
+    """A notebook that reads the results table and draws progress.png."""
+    from nightlab.report.notebook import Notebook, execute
+
+    study, campaign = find_campaign(tag)
+    if output is not None:
+        _check_folder(output)
+    written = Notebook(output).write(study, campaign)
+    for path in written:
+        typer.echo(f"wrote {path}")
+    if run:
+        execute(written[0])
+        typer.echo(f"ran {written[0]}")
+
+
+def _check_folder(output: Path) -> None:
+    if not output.parent.is_dir():
+        raise NightlabError(f"there is no folder {output.parent}; make it, or name another file")
+
+
+def _write(parts: Iterable[str], output: Path | None) -> None:
+    """To standard output, or whole to a file; a pipe or device is written to as it stands."""
+    from nightlab.remember.replace import replace_file
+
     if output is None:
-        typer.echo(text, nl=False)
+        sys.stdout.buffer.writelines(part.encode() for part in parts)
+        sys.stdout.buffer.flush()
+        return
+    _check_folder(output)
+    if output.exists() and not output.is_file():
+        with output.open("w", encoding="utf-8") as file:
+            file.writelines(parts)
     else:
-        output.write_text(text, encoding="utf-8")
-
-
-@app.callback()
-def _group() -> None:
-    """Keep `tsv` a subcommand of its own."""
+        replace_file(output.resolve() if output.is_symlink() else output, parts)

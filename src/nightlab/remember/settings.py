@@ -11,6 +11,7 @@ class RememberSettings(Section):
     """Where the views of the ledger lie in the study."""
 
     results: str = "results.tsv"
+    """The file name of the results table. It is kept current, and hidden from `git status`."""
 
     @field_validator("results")
     @classmethod

@@ -1,0 +1,124 @@
+"""`nightlab export`: files that other tools read, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from fakes import call_study, loss_of, move, work
+
+from nightlab.remember.table import Schema, parse_table, read_table
+from nightlab.report.export import read_export
+from nightlab.report.notebook import NEEDED
+
+
+def nightlab(folder: Path, *words: str, code: int = 0) -> subprocess.CompletedProcess[bytes]:
+    """Run `nightlab export` in a folder, and expect this exit status."""
+    done = subprocess.run(
+        [sys.executable, "-m", "nightlab", "export", *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        timeout=120,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    assert b"Traceback" not in done.stderr
+    return done
+
+
+def error(folder: Path, *words: str) -> str:
+    """The one line on standard error of a command that fails."""
+    lines = nightlab(folder, *words, code=1).stderr.decode().strip().splitlines()
+    assert len(lines) == 1 and lines[0].startswith("nightlab: "), lines
+    return lines[0]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A study with two campaigns; the last is mar9."""
+    study = call_study(tmp_path / "s")
+    work(study, [move(x=1.0)], loss_of, tag="mar8")
+    work(study, [move("größer → better", x=2.0), move(x=-1.0)], loss_of, tag="mar9")
+    return study.folder
+
+
+def test_the_table_in_either_schema(folder: Path) -> None:
+    assert nightlab(folder, "tsv").stdout == (folder / "results.tsv").read_bytes()
+    table = parse_table(nightlab(folder, "tsv", "--schema", "skill").stdout.decode())
+    assert (table.schema, table.rows[0].commit, len(table.rows)) == (Schema.SKILL, "baseline", 3)
+    older = parse_table(nightlab(folder, "tsv", "--tag", "mar8").stdout.decode())
+    assert (older.schema, len(older.rows)) == (Schema.KARPATHY, 2)
+
+
+def test_a_table_into_a_file(folder: Path) -> None:
+    (folder / "out.tsv").write_text("old")
+    assert nightlab(folder, "tsv", "-o", "out.tsv", "--schema", "skill").stdout == b""
+    assert read_table(folder / "out.tsv").schema is Schema.SKILL
+    assert not list(folder.glob(".out*"))
+
+
+def test_the_whole_campaign_as_json(folder: Path) -> None:
+    nightlab(folder, "json", "-o", "all.json")
+    text = (folder / "all.json").read_text()
+    assert nightlab(folder, "json").stdout.decode() == text
+    tag, entries = read_export(text)
+    assert (tag, len(entries)) == ("mar9", len(json.loads(text)["events"]))
+    assert [trial["trial"] for trial in json.loads(text)["trials"]] == [0, 1, 2]
+    assert read_export(nightlab(folder, "json", "--tag", "mar8").stdout.decode())[0] == "mar8"
+
+
+def test_a_link_is_followed_and_a_pipe_written_to(folder: Path) -> None:
+    (folder / "real.tsv").write_text("old")
+    (folder / "link.tsv").symlink_to("real.tsv")
+    nightlab(folder, "tsv", "-o", "link.tsv")
+    assert (folder / "link.tsv").is_symlink()
+    assert len(read_table(folder / "real.tsv").rows) == 3
+    os.mkfifo(folder / "pipe")
+    read: list[str] = []
+    reader = threading.Thread(target=lambda: read.append((folder / "pipe").read_text()))
+    reader.start()
+    nightlab(folder, "tsv", "-o", "pipe")
+    reader.join(timeout=30)
+    assert (folder / "pipe").is_fifo()
+    assert len(parse_table(read[0]).rows) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["tsv", "--schema", "excel"], "no schema 'excel'; there are: karpathy, skill"),
+        (["tsv", "-o", "missing/out.tsv"], "there is no folder missing"),
+        (["json", "-o", "missing/out.json"], "there is no folder missing"),
+        (["notebook", "-o", "missing/a.ipynb"], "there is no folder missing"),
+        (["tsv", "-o", "."], "directory"),
+        (["json", "--tag", "mar7"], "mar8, mar9"),
+    ],
+)
+def test_a_mistake_is_one_line_and_writes_nothing(
+    words: list[str], says: str, folder: Path
+) -> None:
+    before = sorted(folder.iterdir())
+    assert says in error(folder, *words)
+    assert sorted(folder.iterdir()) == before
+
+
+def test_the_notebook_of_the_study(folder: Path) -> None:
+    assert b"analysis.ipynb" in nightlab(folder, "notebook").stdout
+    nightlab(folder, "notebook", "--tag", "mar8", "-o", "older.ipynb")
+    assert len(read_table(folder / "older-mar8.tsv").rows) == 2
+    (folder / "analysis.ipynb").write_text("{}")
+    assert "choose another name" in error(folder, "notebook")
+
+
+def test_a_notebook_that_is_run(folder: Path) -> None:
+    for package in NEEDED:
+        pytest.importorskip(package, reason="pip install 'nightlab[analysis]'")
+    assert b"ran " in nightlab(folder, "notebook", "--run").stdout
+    assert "loss: 10.002 -> 2.002, 80.0 % better" in (folder / "analysis.ipynb").read_text()
+    assert (folder / "progress.png").stat().st_size > 1000
