@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +17,14 @@ from nightlab.change import Edits
 from nightlab.types import NightlabError
 
 _NOBODY = ("Nightlab", "nightlab@localhost")
-_ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_NAMESPACE")
+_ELSEWHERE = (
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_COMMON_DIR",
+    "GIT_NAMESPACE",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+)
 """Variables that git sets for hooks and aliases, and that lead it to another repository."""
 
 
@@ -145,11 +153,19 @@ class Repository:
             [parent.id for parent in old.peel(pygit2.Commit).parents],
         )
 
-    def _write(self, message: str, tree: pygit2.Oid, parents: list[pygit2.Oid]) -> str:
+    def user(self) -> pygit2.Signature | None:
+        """Who git says the user is, now; None where it was never told."""
         try:
-            who = self.repo.default_signature
+            return self.repo.default_signature
         except (KeyError, ValueError, pygit2.GitError):
-            who = pygit2.Signature(*_NOBODY)
+            return None
+
+    def signature(self) -> pygit2.Signature:
+        """Who signs what is made here: the user, or Nightlab where git knows none."""
+        return self.user() or pygit2.Signature(*_NOBODY)
+
+    def _write(self, message: str, tree: pygit2.Oid, parents: list[pygit2.Oid]) -> str:
+        who = self.signature()
         try:
             return str(self.repo.create_commit(None, who, who, message, tree, parents))
         except (OSError, pygit2.GitError) as error:
@@ -163,6 +179,20 @@ class Repository:
     def has(self, commit: str) -> bool:
         """Whether the object is here."""
         return commit in self.repo
+
+    def find_commit(self, name: str) -> str | None:
+        """The whole hash of a commit from its first digits, None where it isn't here."""
+        try:
+            found = self.repo.get(name) if re.fullmatch(r"[0-9a-f]{4,40}", name) else None
+            return str(found.id) if isinstance(found, pygit2.Commit) else None
+        except ValueError:  # the digits fit more than one object
+            return None
+
+    def parent(self, name: str) -> str | None:
+        """The first parent of a commit, None where there is none or the commit isn't here."""
+        commit = self.find_commit(name)
+        parents = self.repo[commit].peel(pygit2.Commit).parents if commit else []
+        return str(parents[0].id) if parents else None
 
     def diff(self, path: str, old: bytes | None, new: bytes | None) -> str:
         """A unified diff of one file, in git's own form."""
@@ -184,38 +214,52 @@ class Repository:
         ref = self.repo.references.get(f"refs/heads/{branch}")
         return str(ref.target) if ref is not None else None
 
+    def branches(self, folder: str) -> list[str]:
+        """The branches right below a folder of names, as in autoresearch/mar5."""
+        prefix = f"refs/heads/{folder}/"
+        names = (str(name) for name in self.repo.references)
+        return [n[11:] for n in names if n.startswith(prefix) and "/" not in n[len(prefix) :]]
+
     def move(self, branch: str, new: str, old: str | None) -> None:
         """Move a branch from `old` to `new` (None: create it), or fail and move nothing."""
-        expected = old or "0" * 40
-        command = ["git", "-c", "core.hooksPath=/dev/null", "update-ref", f"refs/heads/{branch}"]
-        try:
-            done = subprocess.run(
-                [*command, new, expected],
-                cwd=self.repo.workdir,
-                env={k: v for k, v in os.environ.items() if k not in _ELSEWHERE},
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-        except FileNotFoundError:
-            raise NightlabError("git is not installed; `apt install git`, or the like") from None
+        done = self.git("update-ref", f"refs/heads/{branch}", new, old or "0" * 40)
         if done.returncode:
             said = (done.stderr.strip().splitlines() or [""])[-1]
             mend = "nothing was moved; see `git log` there, or start again with `--new`"
             raise NightlabError(f"branch {branch} is not where Nightlab left it ({said}); {mend}")
 
-    def checked_out(self, branch: str) -> Path | None:
-        """The checkout that has this branch checked out, if any."""
-        heads = {Path(self.repo.path) / "HEAD": Path(self.repo.workdir)}
+    def git(self, *words: str, at: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """Run the git program in a checkout (this one, if not given), with its hooks off."""
+        quiet = ("core.hooksPath=/dev/null", "core.fsmonitor=false")
+        options = [word for setting in quiet for word in ("-c", setting)]
+        try:
+            return subprocess.run(
+                ["git", *options, *words],
+                cwd=at or self.repo.workdir,
+                env={k: v for k, v in os.environ.items() if k not in _ELSEWHERE},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                encoding="utf-8",
+                errors="surrogateescape",
+                check=False,
+            )
+        except FileNotFoundError:
+            raise NightlabError("git is not installed; `apt install git`, or the like") from None
+
+    def checkouts(self) -> dict[Path, Path]:
+        """The folder of every checkout of this repository, by its own git folder."""
+        found = {Path(self.repo.path).resolve(): Path(self.repo.workdir)}
         if self.common.name == ".git":
-            heads.setdefault(self.common / "HEAD", self.common.parent)
+            found.setdefault(self.common, self.common.parent)
         for name in self.repo.list_worktrees():
             tree = self.repo.lookup_worktree(name)
-            heads.setdefault(self.common / "worktrees" / name / "HEAD", Path(tree.path))
-        for head, checkout in heads.items():
-            if head.is_file() and head.read_text().strip() == f"ref: refs/heads/{branch}":
-                return checkout
-        return None
+            found.setdefault(self.common / "worktrees" / name, Path(tree.path))
+        return found
+
+    def checked_out(self, branch: str) -> Path | None:
+        """The checkout that has this branch checked out, if any."""
+        there = (folder for git, folder in self.checkouts().items() if is_on(git, branch))
+        return next(there, None)
 
     def uncommitted(self) -> list[str]:
         """Tracked files of the study that differ from HEAD, and untracked ones not ignored."""
@@ -293,6 +337,12 @@ class Repository:
 def is_below(path: str, names: Sequence[str]) -> bool:
     """Whether a path is one of these, or lies in a folder among them."""
     return any(path == name or path.startswith(f"{name}/") for name in names)
+
+
+def is_on(git: Path, branch: str) -> bool:
+    """Whether the checkout with this git folder has the branch checked out."""
+    head = git / "HEAD"
+    return head.is_file() and head.read_text().strip() == f"ref: refs/heads/{branch}"
 
 
 def file_digest(content: bytes) -> str:
