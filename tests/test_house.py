@@ -17,7 +17,7 @@ FLOORS = [
     {"campaign"},
     {"loop"},
     {"study"},
-    {"report", "agents", "route"},
+    {"report", "agents", "route", "adopt"},
     {"api", "cli"},
 ]
 LEVEL = {room: level for level, floor in enumerate(FLOORS) for room in floor}

@@ -94,8 +94,7 @@ class Campaign:
         self._unsaved: list[Event] = []
         self._results = ResultsFile(place.results)
         self._codes: dict[str, str] = {}
-        for entry in ledger.read(tag):
-            self.state.apply(entry)
+        self.state.read(ledger.read(tag))
         began = self.state.began
         if began is None:
             raise NightlabError(f"there is no campaign {tag!r} in the ledger")
@@ -130,6 +129,11 @@ class Campaign:
         return bool(self.state.run_trial)
 
     @property
+    def results_behind(self) -> str:
+        """Why results.tsv could not be kept current, "" where it is."""
+        return self._results.behind
+
+    @property
     def busy(self) -> bool:
         """Whether anything is in flight or waits for a verdict."""
         return self.in_flight or bool(self.state.open)
@@ -140,10 +144,12 @@ class Campaign:
 
     # -- sessions ----------------------------------------------------------------------------
 
-    def begin_session(self, pid: int, deadline: float | None = None) -> None:
+    def begin_session(
+        self, pid: int, deadline: float | None = None, trials: int | None = None
+    ) -> None:
         """Take the campaign up: settle what a killed process left, and put the views right."""
         python, limit = sys.version.split()[0], self.place.time_limit
-        self._add(SessionBegan(pid, __version__, python, limit, deadline))
+        self._add(SessionBegan(pid, __version__, python, limit, deadline, trials))
         for run, trial in list(self.state.run_trial.items()):
             self._add(RunEnded(run, trial, Outcome.INTERRUPTED.value, detail="Nightlab was killed"))
         self.save()
@@ -196,6 +202,12 @@ class Campaign:
             raise NightlabError(
                 f"the baseline does not run ({measurement.outcome.value}: {measurement.detail});"
                 f" see {log}, mend the study, commit, and run `nightlab run --new`"
+            )
+        if self.state.trial(trial).verdict and measurement.outcome not in good:
+            self.save()
+            raise NightlabError(
+                f"trial {trial}, the incumbent, no longer runs ({measurement.outcome.value}:"
+                f" {measurement.detail}); begin again with `nightlab run --new`"
             )
         if trial == 0 and self.baseline_measured:
             self.save()
@@ -380,5 +392,6 @@ class Campaign:
 
     def _rebuild_results(self) -> None:
         order = [self.state.trial(number) for number in self.state.order]
-        first = [self.history.baseline] if self.baseline_measured else []
+        history = self.history
+        first = [history.baseline] if history.baseline.values(history.metric) else []
         self._results.rebuild(self.history, [*first, *order])

@@ -18,12 +18,19 @@ from nightlab.run import Runner
 
 
 class StopSettings(Section):
-    """The `stop:` section of program.md: a campaign ends at whichever comes first."""
+    """When a session ends: at whichever comes first. Without any of it, when you stop it."""
 
     trials: int | None = Field(default=None, ge=0)
+    """After so many trials of the campaign in all; the baseline is none of them."""
+
     at: str | None = None
+    """At this time of day, in quotes: `"05:00"`. Nothing is begun that would not end in time."""
+
     plateau: int | None = Field(default=None, ge=1)
+    """After so many trials of the session in a row without a keep."""
+
     cost: str | None = None
+    """An amount, as `20 USD`. Nothing is counted yet, so it ends nothing yet."""
 
     @field_validator("at")
     @classmethod
@@ -58,14 +65,14 @@ class Stop:
         self.requested = ""
         at = until or settings.at
         self.deadline = next_time(at, clock()) if at else None
-        self._limit: int | None = settings.trials
+        self.limit: int | None = settings.trials
         self._settled_before = 0
 
     def begin(self, campaign: Campaign) -> None:
         """Count from where the campaign stands; a trial left open comes on top of `more`."""
         self._settled_before = campaign.state.settled
         if self.more is not None:
-            self._limit = len(campaign.state.trials) + self.more
+            self.limit = len(campaign.state.trials) + self.more
 
     def settled(self, campaign: Campaign) -> int:
         """How many trials were settled since `begin`."""
@@ -91,11 +98,10 @@ class Stop:
 
     def _reached(self, campaign: Campaign, trials: int) -> str:
         record = campaign.state
-        if self._limit is not None and trials >= self._limit:
+        if self.limit is not None and trials >= self.limit:
             count = "1 trial is" if trials == 1 else f"{trials} trials are"
             return f"{count} done" if trials else "the baseline is measured"
-        since = record.settled - (record.order.index(record.kept[-1]) + 1 if record.kept else 0)
-        since = min(since, self.settled(campaign))
+        since = min(record.since_keep, self.settled(campaign))
         if self.settings.plateau is not None and since >= self.settings.plateau:
             return f"plateau: {since} trials without a keep"
         return ""
@@ -126,8 +132,8 @@ def run_loop(
 
     Only execution overlaps; proposing, deciding and settling happen one at a time.
     """
-    campaign.begin_session(os.getpid(), stop.deadline)
     stop.begin(campaign)
+    campaign.begin_session(os.getpid(), stop.deadline, stop.limit)
     why, checked = "it failed", False
     try:
         with runner:

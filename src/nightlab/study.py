@@ -44,6 +44,9 @@ from nightlab.types import Job, NightlabError, Purpose
 VIEWS = ["autoresearch-summary.md", "autoresearch-progress.md", "charts/", "best/"]
 """What Nightlab writes into a study besides the results file; hidden by info/exclude."""
 
+_ANALYSIS = ["analysis.ipynb", "analysis-*.tsv", "progress.png"]
+"""What `nightlab export notebook` writes; hidden too, but some studies have one of their own."""
+
 
 class Settings(Section):
     """The whole yaml block of program.md: one section a room."""
@@ -121,7 +124,7 @@ class Study:
     def next_tag(self) -> str:
         """The tag that a new campaign would get: the date, and a number where it is taken."""
         taken = set(self.tags())
-        return free_tag(lambda t: t in taken or self.repository.tip(self._branch(t)) is not None)
+        return free_tag(lambda t: t in taken or self.repository.tip(self.branch(t)) is not None)
 
     def pick(self, tag: str | None = None) -> str:
         """The tag asked for, else that of the last campaign. Raises NightlabError for none."""
@@ -157,18 +160,24 @@ class Study:
 
     def begin(self, tag: str | None, ledger: Ledger) -> str:
         """Write the first event of a new campaign at HEAD. Returns its tag."""
-        base = self.repository.head()
-        builder = self.builder(base)
-        parameters = builder.surface.read(builder.baseline)
         tag = checked_tag(tag) if tag else self.next_tag()
-        self._check_views()
-        branch = self._branch(tag)
+        branch = self.branch(tag)
+        event = self.beginning(branch, self.repository.head())
         if self.repository.tip(branch) is not None:
             mend = "choose another with --tag, or delete it with `git branch -D`"
             raise NightlabError(f"branch {branch} exists and is not this ledger's; {mend}")
         self._check_inputs()
+        ledger.append(tag, [event])
+        self._hide_views()
+        return tag
+
+    def beginning(self, branch: str, base: str) -> CampaignBegan:
+        """The first event of a campaign from `base`. Raises NightlabError where none can be."""
+        builder = self.builder(base)
+        parameters = builder.surface.read(builder.baseline)
+        self._check_views()
         run, policy = self.settings.run, self.program.policy
-        event = CampaignBegan(
+        return CampaignBegan(
             branch=branch,
             base=base,
             metric=policy.metric,
@@ -185,9 +194,6 @@ class Study:
             budget=run.budget_text,
             study=self.program.title,
         )
-        ledger.append(tag, [event])
-        self._hide_views()
-        return tag
 
     def _check_views(self) -> None:
         """Refuse to write a view over a file that the study has committed."""
@@ -201,7 +207,7 @@ class Study:
             )
 
     def _hide_views(self) -> None:
-        self.repository.exclude([self.settings.remember.results, *VIEWS])
+        self.repository.exclude([self.settings.remember.results, *VIEWS, *_ANALYSIS])
 
     def program_hash(self) -> str:
         """Changes when a number, or what is made of it, would."""
@@ -216,6 +222,12 @@ class Study:
             raise NightlabError(
                 f"the policy, run or judge section of program.md changed since {campaign.tag}"
                 f" began: {mend}"
+            )
+        best = campaign.history.incumbent.commit
+        if not self.repository.has(best):
+            raise NightlabError(
+                f"commit {best} of the imported best is not in this repository, so {campaign.tag}"
+                " can be reported on, not gone on with; begin another with `nightlab run --new`"
             )
         changed = self._changed_harness(began.base, campaign)
         if changed:
@@ -257,7 +269,8 @@ class Study:
         self.home.mkdir(parents=True, exist_ok=True)
         return fingerprint(self.folder, self.settings.run.inputs, self.home / "inputs.json")
 
-    def _branch(self, tag: str) -> str:
+    def branch(self, tag: str) -> str:
+        """The branch of a campaign."""
         return f"{self.settings.change.branch}/{tag}"
 
     def trial_run(self, place: Path) -> Job:
@@ -362,6 +375,7 @@ class Study:
             self._check_checked_out(campaign)
             self._hide_views()
             on_campaign(campaign)
+            stop.begin(campaign)
             on_stop(stop)
             why = run_loop(campaign, proposer, self.judge(), runner, stop)
             return campaign, why

@@ -44,6 +44,19 @@ class Purpose(str, Enum):
 
     BASELINE = "baseline"
     PANEL = "panel"
+    IMPORTED = "imported"
+
+
+IMPORTED_SEED = -1
+"""The seed of a value that another tool measured: one of its own, so that it pairs with its like.
+
+Where values of real seeds can be had, they count and these don't.
+"""
+
+
+def measured_here(by_seed: Mapping[int, float]) -> dict[int, float]:
+    """Without what was imported, where there is anything else."""
+    return {s: v for s, v in by_seed.items() if s != IMPORTED_SEED} or dict(by_seed)
 
 
 class Outcome(str, Enum):
@@ -221,6 +234,11 @@ class Trial:
         harmless = (None, Outcome.OK, Outcome.INTERRUPTED)
         return next((run for run in self.runs if run.outcome not in harmless), None)
 
+    @property
+    def imported(self) -> bool:
+        """Whether another tool tried it, and decided."""
+        return any(run.purpose is Purpose.IMPORTED for run in self.runs)
+
     def values(self, metric: str) -> dict[int, float]:
         """The metric by seed, averaged where a seed was run more than once."""
         found: dict[int, list[float]] = {}
@@ -231,7 +249,7 @@ class Trial:
 
     def mean(self, metric: str) -> float | None:
         """The plain mean over seeds, None where the metric was never measured."""
-        values = self.values(metric).values()
+        values = measured_here(self.values(metric)).values()
         return sum(values) / len(values) if values else None
 
 
@@ -265,7 +283,7 @@ class History:
         """`trial` minus `reference` by common seed, in the metric's own unit."""
         metric = metric or self.metric
         ours, theirs = trial.values(metric), reference.values(metric)
-        return {seed: ours[seed] - theirs[seed] for seed in ours if seed in theirs}
+        return measured_here({s: ours[s] - theirs[s] for s in ours if s in theirs})
 
     def estimate(self, trial: Trial, metric: str = "") -> float | None:
         """The metric on the baseline's seeds: its mean there plus the mean paired difference.

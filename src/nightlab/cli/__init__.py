@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from nightlab import __version__
-from nightlab.cli import check, export, init, report, run, show, status
+from nightlab.cli import check, export, imports, init, merge, report, run, show, status
 from nightlab.types import NightlabError
 
 app = typer.Typer(
@@ -27,7 +27,9 @@ app.command("run")(run.run)
 app.command("status")(status.status)
 app.command("show")(show.show)
 app.command("report")(report.report)
+app.command("merge")(merge.merge)
 app.add_typer(export.app, name="export")
+app.command("import")(imports.import_results)
 
 
 def _version(wanted: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -76,7 +77,8 @@ def init(
         from nightlab.program.problem import did_you_mean
 
         raise NightlabError(f"no study {lab!r}{did_you_mean(lab, LABS)}")
-    if (folder / "program.md").exists():
+    prose = _prose(folder / "program.md") if lab == "script" else None
+    if prose is None and (folder / "program.md").exists():
         if if_new:
             typer.echo(f"{folder} is a study already; nothing to do")
             return
@@ -93,7 +95,19 @@ def init(
     question = "How long should each training run be? (as 5 min, 2000 steps, 10M tokens)"
     answers.values["run.budget"] = asker.need(budget, "--budget", question, as_budget)
     take_flags(answers, trials, scope, seeds, parallel, results)
-    _make(lab, folder, chosen, answers, asker)
+    _make(lab, folder, chosen, answers, asker, prose)
+
+
+def _prose(program: Path) -> str | None:
+    """The text of a program.md that speaks to an agent and has no blocks of ours yet."""
+    from nightlab.program.document import parse_document
+
+    try:
+        text = program.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        return None
+    tags = {block.tag for block in parse_document(text).blocks}
+    return None if tags & {"yaml", "policy"} else text
 
 
 def _preset(lab: str, wanted: str | None) -> Preset | None:
@@ -111,21 +125,33 @@ def _preset(lab: str, wanted: str | None) -> Preset | None:
     return presets[name]
 
 
-def _make(lab: str, folder: Path, preset: Preset | None, answers: Answers, asker: Asker) -> None:
-    """Write the files, show the table, ask, commit; what was made goes again if that fails."""
+def _make(
+    lab: str,
+    folder: Path,
+    preset: Preset | None,
+    answers: Answers,
+    asker: Asker,
+    prose: str | None,
+) -> None:
+    """Write the files, show the table, ask, commit; what was made goes again if that fails.
+
+    `prose` is that of a program.md that was there: it stays, and gets the blocks it lacks.
+    """
     import shutil
 
     from nightlab.cli.presets import apply
     from nightlab.program.edit import with_settings
 
+    program = folder / "program.md"
     new, without_git = not folder.exists(), not (folder / ".git").exists()
     if lab != "script" and not new and without_git and any(folder.iterdir()):
         _refuse_to_adopt(folder)
-    made = _copy(_LABS / lab, folder)
+    made = _copy(_LABS / lab, folder, keep={"program.md"} if prose is not None else set())
     try:
         if preset is not None:
             apply(preset, folder)
-        program = folder / "program.md"
+        if prose is not None:
+            program.write_text(_with_blocks(prose, _LABS / lab / "program.md"), encoding="utf-8")
         text = with_settings(program.read_text(encoding="utf-8"), answers.values)
         if answers.metric:
             text = text.replace("minimize METRIC", f"{_side(answers)} {answers.metric}")
@@ -140,6 +166,8 @@ def _make(lab: str, folder: Path, preset: Preset | None, answers: Answers, asker
             shutil.rmtree(folder / ".git", ignore_errors=True)
         for path in made:
             path.unlink(missing_ok=True)
+        if prose is not None:
+            program.write_text(prose, encoding="utf-8")
         if new:
             shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -152,12 +180,18 @@ def _side(answers: Answers) -> str:
     return "maximize" if answers.maximize else "minimize"
 
 
-def _copy(source: Path, folder: Path) -> list[Path]:
-    """Copy a lab's files; none that is there is overwritten."""
+def _with_blocks(prose: str, template: Path) -> str:
+    """The prose that was there, and the blocks of the template after it."""
+    text = template.read_text(encoding="utf-8")
+    return f"{prose.rstrip()}\n\n{text[text.index('```yaml') :]}"
+
+
+def _copy(source: Path, folder: Path, keep: AbstractSet[str]) -> list[Path]:
+    """Copy a lab's files, but for those to keep; none that is there is overwritten."""
     folder.mkdir(parents=True, exist_ok=True)
     made: list[Path] = []
     for path in sorted(source.iterdir()):
-        if path.name in ("__init__.py", "presets.yaml") or not path.is_file():
+        if path.name in {"__init__.py", "presets.yaml", *keep} or not path.is_file():
             continue
         target = folder / {"gitignore": ".gitignore"}.get(path.name, path.name)
         if target.exists():

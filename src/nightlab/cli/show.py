@@ -47,9 +47,10 @@ def _print(told: dict[str, Any], metric: str) -> None:
     for run in told["runs"]:
         value = run["metrics"].get(metric)
         shown = f"{metric} {value:.6g}" if value is not None else run["detail"] or "no metric"
+        seed = "" if run["seed"] is None else f" seed {run['seed']}"
         typer.echo(
-            f"  run {run['run']} ({run['purpose']}) seed {run['seed']}: {run['outcome']}, {shown},"
-            f" {run['seconds']:.1f} s, {run['log']}"
+            f"  run {run['run']} ({run['purpose']}){seed}: {run['outcome']}, {shown},"
+            f" {run['seconds']:.1f} s, {run['log'] or 'no log'}"
         )
     _print_evidence(told["evidence"])
     if told["diff"]:
