@@ -51,8 +51,7 @@ def test_a_campaign_from_the_command_line(tmp_path: Path) -> None:
     written = json.loads(nightlab(folder, "report", "--json").stdout)["files"]
     assert {Path(p).name for p in written} == {
         "autoresearch-summary.md",
-        "history.svg",
-        "history.png",
+        *(f"{chart}.{form}" for chart in CHARTS for form in ("svg", "png")),
     }
     assert nightlab(folder, "export", "tsv").stdout == (folder / "results.tsv").read_text()
     nightlab(folder, "export", "tsv", "-o", "copy.tsv")
@@ -101,6 +100,7 @@ def test_campaigns_have_tags(tmp_path: Path) -> None:
     assert len(git(folder, "for-each-ref", "--format=%(refname)", "refs/heads").split()) == 4
 
 
+CHARTS = ("history", "frontier", "effects")
 PRETRAIN = ["init", "pretrain", "demo", "--yes", "--budget", "20 steps"]
 
 

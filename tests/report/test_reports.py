@@ -15,9 +15,9 @@ from nightlab.report import Report
 from nightlab.report.charts import Charts
 from nightlab.report.charts.history import frontier
 from nightlab.report.conformance import check_report
-from nightlab.report.lines import Lines
 from nightlab.report.status import improvement_text, show, status
 from nightlab.report.summary import Summary
+from nightlab.report.terminal.lines import Lines
 from nightlab.study import Study
 from nightlab.types import Job, Measurement, Outcome
 

@@ -2,90 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
 import sys
-import time
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nightlab.cli.find import Tag, find_study
+from nightlab.cli.output import hushed, open_console, print_line, wants_drawing
+from nightlab.cli.signals import Signals, StoppedAtOnce
 from nightlab.types import NightlabError
 
 if TYPE_CHECKING:
-    from nightlab.campaign import Campaign
     from nightlab.loop import Stop
-    from nightlab.remember.events import Event
+    from nightlab.report.terminal.session import Session
+    from nightlab.report.terminal.view import View
     from nightlab.study import Study
-    from nightlab.types import Progress
 
-
-class StoppedAtOnce(BaseException):
-    """The second signal: no clean-up but the runner's own."""
-
-
-class View(Protocol):
-    """Follows a session."""
-
-    def begin(self, campaign: Campaign) -> None: ...
-    def event(self, event: Event) -> None: ...
-    def progress(self, progress: Progress) -> None: ...
-    def end(self, why: str) -> None: ...
-
-
-class JsonLines:
-    """A line of JSON per event."""
-
-    def begin(self, campaign: Campaign) -> None:
-        self.tag = campaign.tag
-
-    def event(self, event: Event) -> None:
-        self._say({"event": event.kind, "campaign": self.tag, "at": time.time(), **asdict(event)})
-
-    def progress(self, progress: Progress) -> None:
-        self._say({"event": "progress", "campaign": self.tag, **asdict(progress)})
-
-    def end(self, why: str) -> None:
-        self._say({"event": "end", "campaign": self.tag, "why": why})
-
-    def _say(self, data: dict[str, Any]) -> None:
-        print(json.dumps(data), flush=True)
-
-
-class WhileItLasts:
-    """A view that falls silent when its terminal or pipe is gone; the session goes on without."""
-
-    def __init__(self, view: View | None) -> None:
-        self.view = view
-
-    def begin(self, campaign: Campaign) -> None:
-        self._tell("begin", campaign)
-
-    def event(self, event: Event) -> None:
-        self._tell("event", event)
-
-    def progress(self, progress: Progress) -> None:
-        self._tell("progress", progress)
-
-    def end(self, why: str) -> None:
-        self._tell("end", why)
-
-    def close(self) -> None:
-        """Give the terminal back, whatever happened."""
-        if hasattr(self.view, "close"):
-            self._tell("close")
-
-    def _tell(self, what: str, *about: object) -> None:
-        if self.view is None:
-            return
-        try:
-            getattr(self.view, what)(*about)
-        except OSError:
-            self.view = None
-            sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
+__all__ = ["StoppedAtOnce", "run"]
 
 
 def run(
@@ -110,39 +44,74 @@ def run(
 
     Ctrl-C once stops cleanly, twice at once; either way nothing is lost, and `run` goes on.
     """
+    from nightlab.report.terminal.session import Session
+    from nightlab.report.terminal.view import WhileItLasts
+
     _check_time(until)
     study = find_study()
     if dry_run:
         _plan(study, tag, new, trials, as_json)
         return
-    view = WhileItLasts(_view(quiet, as_json))
-    handlers: list[Any] = []
-    stops: list[Stop] = []
+    session = Session(study, WhileItLasts(_view(quiet, as_json)))
+    signals = Signals()
+    trouble: Exception | None = None
+    unwritten: list[str] = []
 
     def on_stop(stop: Stop) -> None:
-        stops.append(stop)
-        handlers.extend(_catch_signals(stop))
+        signals.catch(stop.request)
+        session.begin(stop)
 
     try:
-        campaign, why = study.run(
-            tag=tag,
-            new=new,
-            trials=trials,
-            until=until,
-            on_campaign=view.begin,
-            on_event=view.event,
-            on_progress=view.progress,
-            on_stop=on_stop,
-        )
-        view.end(why)
+        try:
+            _, why = study.run(
+                tag=tag,
+                new=new,
+                trials=trials,
+                until=until,
+                on_campaign=session.take_up,
+                on_event=session.event,
+                on_progress=session.view.progress,
+                on_stop=on_stop,
+            )
+        except Exception as error:
+            trouble = error
+        unwritten = _write_reports(session, signals)
+        if trouble is None:
+            session.view.end(why)
     finally:
-        for number, handler in handlers:
-            signal.signal(number, handler)
-        view.close()
-    if stops[0].requested:
+        signals.release()
+        session.view.close()
+        _complain(unwritten)
+    _leave(session, signals, trouble, unwritten)
+
+
+def _write_reports(session: Session, signals: Signals) -> list[str]:
+    """Whatever ended the session. A signal lets the writing be finished, a second one doesn't."""
+    if not session.learned:
+        return []
+    signals.catch(lambda _: None)
+    with hushed():
+        return session.write_reports()
+
+
+def _complain(lines: list[str]) -> None:
+    with suppress(OSError):  # the terminal may be gone
+        for line in lines:
+            print(f"nightlab: {line}", file=sys.stderr)
+
+
+def _leave(
+    session: Session, signals: Signals, trouble: Exception | None, unwritten: list[str]
+) -> None:
+    """Leave with the exit status of what went wrong first."""
+    if trouble is not None:
+        raise trouble
+    if signals.heard:
         raise typer.Exit(130)
-    if campaign.exhausted and stops[0].settled(campaign) == 0:
-        raise NightlabError(campaign.exhausted)
+    if session.ran_dry:
+        raise NightlabError(session.ran_dry)
+    if unwritten:
+        raise typer.Exit(1)
 
 
 def _check_time(until: str | None) -> None:
@@ -158,31 +127,18 @@ def _check_time(until: str | None) -> None:
 
 def _view(quiet: bool, as_json: bool) -> View | None:
     if as_json:
-        return JsonLines()
+        from nightlab.report.terminal.json_lines import JsonLines
+
+        return JsonLines(print_line)
     if quiet:
         return None
-    if sys.stdout.isatty():
-        from rich.console import Console
+    if wants_drawing():
+        from nightlab.report.terminal.live import LiveView
 
-        from nightlab.report.live import LiveView
+        return LiveView(open_console())
+    from nightlab.report.terminal.lines import Lines
 
-        return LiveView(Console())
-    from nightlab.report.lines import Lines
-
-    return Lines(lambda line: print(line, flush=True))
-
-
-def _catch_signals(stop: Stop) -> list[tuple[int, Any]]:
-    """The first signal asks for a clean end, the second ends at once."""
-
-    def ask(number: int, _: object) -> None:
-        if stop.requested:
-            raise StoppedAtOnce("stopped at once, by a second signal")
-        stop.request(f"interrupted by {signal.Signals(number).name}")
-
-    caught = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    heard = [number for number in caught if signal.getsignal(number) is not signal.SIG_IGN]
-    return [(number, signal.signal(number, ask)) for number in heard]
+    return Lines(print_line)
 
 
 def _plan(study: Study, tag: str | None, new: bool, trials: int | None, as_json: bool) -> None:

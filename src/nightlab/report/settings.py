@@ -14,11 +14,16 @@ def _a_list(given: Any) -> Any:
 
 
 class ReportSettings(Section):
-    """What is written at the end of a session and by `nightlab report`, and how often a session
-    tells its progress: every so many settled trials, 0 for never.
-    """
+    """What is written for people to read."""
 
     with_: Annotated[tuple[str, ...], BeforeValidator(_a_list)] = Field(
         default=("summary", "charts"), alias="with"
     )
+    """What a session writes at its end, and `nightlab report` at any time: short names, or
+    `package.module:Class` of your own.
+    """
+
     every: int = Field(default=10, ge=0)
+    """A session tells its progress, and writes it to `autoresearch-progress.md`, every so many
+    settled trials; 0 for never.
+    """

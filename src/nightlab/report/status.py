@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from nightlab.campaign import Campaign
+from nightlab.program.quantity import format_seconds
 from nightlab.study import Study
-from nightlab.types import Decision, History, Run, Trial
+from nightlab.types import Decision, History, Purpose, Run, Trial, one_line
 
 
 def status(study: Study, campaign: Campaign) -> dict[str, Any]:
@@ -44,6 +46,23 @@ def status(study: Study, campaign: Campaign) -> dict[str, Any]:
     }
 
 
+def status_lines(told: Mapping[str, Any], history: History) -> list[str]:
+    """What `nightlab status` prints, from what `status` told."""
+    incumbent = told["incumbent"]
+    who = f"trial {incumbent['trial']}" if incumbent["trial"] else "the baseline"
+    why = f" ({told['why']})" if told["why"] else ""
+    verdicts = ", ".join(f"{count} {name}" for name, count in told["verdicts"].items())
+    lines = [
+        f"{told['campaign']}: {told['state']}{why}",
+        f"{told['metric']}: {improvement_text(history)}",
+        f"incumbent: {who}, commit {incumbent['commit'][:12]} on {told['branch']}",
+        f"trials: {told['trials']} ({verdicts}); {told['refused']} refused",
+        f"runs: {told['runs']} in {format_seconds(told['seconds'])}",
+    ]
+    path = "".join(sign for sign in told["ledger"] if sign.isprintable())
+    return [*(one_line(line, 1000) for line in lines), f"ledger: {path}"]
+
+
 def show(history: History, trial: Trial) -> dict[str, Any]:
     """`nightlab show N --json`: one trial, whole."""
     verdict, failed = trial.verdict, trial.failed
@@ -71,7 +90,7 @@ def show(history: History, trial: Trial) -> dict[str, Any]:
 def _run(run: Run) -> dict[str, Any]:
     return {
         "run": run.number,
-        "seed": run.seed,
+        "seed": None if run.purpose is Purpose.IMPORTED else run.seed,
         "purpose": run.purpose.value,
         "metrics": dict(run.metrics),
         "self_reported": dict(run.self_reported),

@@ -12,14 +12,24 @@ if TYPE_CHECKING:
 
 
 class Charts:
-    """charts/history, each as .svg and .png."""
+    """charts/history, charts/frontier and charts/effects, each as .svg and .png."""
 
     def write(self, study: Study, campaign: Campaign) -> Sequence[Path]:
+        """Draw them all. Raises OSError where one can't be written; the old one then stands."""
+        from nightlab.report.charts.effects import draw_effects
+        from nightlab.report.charts.frontier import draw_frontier
         from nightlab.report.charts.history import draw_history
+        from nightlab.report.charts.library import drawing, save
+        from nightlab.report.charts.view import View
 
         folder = study.folder / "charts"
         folder.mkdir(exist_ok=True)
-        paths = [folder / "history.svg", folder / "history.png"]
         title = f"{study.program.title or study.folder.name}: {campaign.tag}"
-        draw_history(campaign.history, title, paths)
-        return paths
+        view = View.of(campaign.history, title)
+        charts = {"history": draw_history, "frontier": draw_frontier, "effects": draw_effects}
+        written: list[Path] = []
+        with drawing():
+            for name, draw in charts.items():
+                figure, paths = draw(view), [folder / f"{name}.{kind}" for kind in ("svg", "png")]
+                written += [save(figure, path) for path in paths]
+        return written

@@ -1,128 +1,107 @@
-"""The history chart: every trial's value, what was kept, and the frontier."""
+"""The history chart: every settled trial's value, its verdict, and the best so far."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from nightlab.types import Decision, History, Trial
+from nightlab.report.charts.best import frontier
+from nightlab.report.charts.caption import done, gained
+from nightlab.report.charts.frontier import steps
+from nightlab.report.charts.labels import behind, free
+from nightlab.report.charts.limits import Limits, is_wide, near_best
+from nightlab.report.charts.marks import BASELINE, KEEP, LATEST, STAIR, Marks, edge, trial_marks
+from nightlab.report.charts.page import LEFT, WIDE, draw, page, panel, say, scale, write
+from nightlab.report.charts.view import View
+from nightlab.report.charts.wording import width
+from nightlab.types import Decision, one_line
 
-_LABEL = 34
-_COLOURS = {"keep": "#1a7f37", "discard": "#9aa0a6", "crash": "#c5221f", "ink": "#202124"}
-
-
-def frontier(history: History, trials: Sequence[Trial]) -> list[tuple[int, float]]:
-    """The best value so far among the baseline and what was kept, by values and not by status."""
-    best = history.estimate(history.baseline)
-    points = [] if best is None else [(0, best)]
-    for trial in trials:
-        kept = trial.verdict is not None and trial.verdict.decision is Decision.KEEP
-        value = history.estimate(trial) if kept else None
-        better = value is not None and (best is None or history.direction.sign * (value - best) > 0)
-        if value is not None and better:
-            best = value
-            points.append((trial.number, value))
-    return points
-
-
-def draw_history(history: History, title: str, paths: Sequence[Path]) -> None:
-    """Draw the chart into each path; the format is its suffix."""
-    import matplotlib as mpl
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
 
-    mpl.rcParams["svg.hashsalt"] = "nightlab"
-    settled = [trial for trial in history.trials if trial.verdict is not None]
-    figure = Figure(figsize=(9.6, 5.4), layout="constrained")
-    axes = figure.add_subplot()
-    low, high = _range(history, settled)
-    for decision in (Decision.DISCARD, Decision.KEEP):
-        _scatter(axes, history, settled, decision, (low, high))
-    crashes = [t.number for t in settled if t.verdict and t.verdict.decision is Decision.CRASH]
-    if crashes:
-        at = high if history.direction.sign < 0 else low
-        axes.plot(
-            crashes,
-            [at] * len(crashes),
-            "x",
-            color=_COLOURS["crash"],
-            label=_count("crash", crashes),
-        )
-    points = frontier(history, settled)
-    last = max([1, *(trial.number for trial in settled)])
-    if points:
-        x = [number for number, _ in points] + [last]
-        y = [value for _, value in points] + [points[-1][1]]
-        axes.step(x, y, where="post", color=_COLOURS["keep"], linewidth=1.6, label="best so far")
-        axes.plot(0, points[0][1], "D", color=_COLOURS["ink"], markersize=6, label="baseline")
-    _label(axes, history, points[1:], last)
-    axes.set_ylim(low, high)
-    axes.set_xlim(-0.5, last + 0.5 + 0.08 * last)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    side = "lower" if history.direction.sign < 0 else "higher"
-    axes.set_xlabel("trial (0 is the baseline)")
-    axes.set_ylabel(f"{history.metric} ({side} is better)")
-    axes.set_title(title or "Campaign", loc="left", fontsize=12)
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="best", fontsize=8, frameon=False)
-    for path in paths:
-        figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
+_BODY, _BOTTOM, _SIDE, _BAND = 316.0, 38.0, 44.0, 0.1
+_LABELS, _SIZE = 16, 7.5
+_LABEL: dict[str, Any] = {"size": _SIZE, "color": KEEP, "va": "center_baseline"}
+_HALO = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.5}
 
 
-def _label(axes, history, points, last) -> None:  # type: ignore[no-untyped-def]
-    """Say at each new best which change it was, on the side where there is room."""
-    for number, value in points:
-        text, late = history.trials[number - 1].summary, number > 0.6 * last
-        text = text if len(text) <= _LABEL else text[: _LABEL - 1] + "…"
-        axes.annotate(
-            text,
-            (number, value),
-            xytext=(-4 if late else 4, -11 if history.direction.sign < 0 else 7),
-            ha="right" if late else "left",
-            textcoords="offset points",
-            fontsize=7.5,
-            color=_COLOURS["keep"],
-            annotation_clip=True,
-        )
+def draw_history(view: View) -> Figure:
+    """Draw the campaign since its inception."""
+    limits = _limits(view)
+    last = max([1, *(trial.number for trial in view.settled)])
+    line = _line_marks(view, limits, last)
+    spots = {
+        kind: [(float(trial.number), view.values.get(trial.number)) for trial in trials]
+        for kind, trials in view.by_verdict.items()
+    }
+    marks = [*trial_marks(spots, limits, view.sign, _BAND), *line]
+    figure = page(_BODY, view.title, [done(view), gained(view)], marks)
+    axes = panel(figure, LEFT + _SIDE, _BOTTOM, WIDE - LEFT, _BODY)
+    if not marks:
+        say(axes, "nothing is measured yet")
+        return figure
+    _scales(axes, view, limits, last)
+    draw(axes, marks)
+    if line:
+        _write_labels(figure, axes, view, line[0])
+    return figure
 
 
-def _scatter(axes, history, settled, decision, limits) -> None:  # type: ignore[no-untyped-def]
-    chosen = [t for t in settled if t.verdict.decision is decision]
-    points = [(t.number, v) for t in chosen if (v := history.estimate(t)) is not None]
+def _limits(view: View) -> Limits:
+    values = list(view.values.values())
+    base = next(iter(values), 0.0) if view.baseline is None else view.baseline
+    return near_best(base, values, view.sign, log=view.sign < 0 and is_wide(values))
+
+
+def _scales(axes: Axes, view: View, limits: Limits, last: int) -> None:
+    """Room for labels on the better side, and a band for what is off the chart on the other."""
+    scale(axes, "x", Limits(0, last), 8, whole=True)
+    axes.set(xlim=(-0.015 * last - 0.1, 1.02 * last + 0.1), xlabel="trial (0 is the baseline)")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    scale(axes, "y", limits, 7)
+    axes.set_ylabel(view.axis + limits.note)
+    axes.grid(axis="y")
+    better = edge(limits, -view.sign, 0.12 * bool(view.frontier[1:]))
+    worse = edge(limits, view.sign)
+    if view.count(Decision.CRASH) or not all(map(limits.holds, view.values.values())):
+        end = edge(limits, view.sign, _BAND)
+        axes.axhspan(worse, end, color="#f4f5f6", linewidth=0, zorder=0)
+        worse = end
+    axes.set_ylim(*sorted((better, worse)))
+
+
+def _line_marks(view: View, limits: Limits, last: int) -> list[Marks]:
+    """A step line from the baseline to the newest best, and on to the last trial."""
+    points = [(float(number), limits.clip(value)) for number, value in view.frontier]
     if not points:
-        return
-    low, high = limits
-    name = decision.value
-    inside = [(x, y) for x, y in points if low <= y <= high]
-    beyond = [(x, low if y < low else high) for x, y in points if not low <= y <= high]
-    style = {"color": _COLOURS[name], "zorder": 3, "clip_on": False}
-    if inside:
-        size = 46 if decision is Decision.KEEP else 22
-        axes.scatter(*zip(*inside, strict=True), s=size, label=_count(name, inside), **style)
-    if beyond:
-        marker = "^" if history.direction.sign < 0 else "v"
-        label = f"{name}, off the chart ({len(beyond)})"
-        axes.scatter(*zip(*beyond, strict=True), s=18, marker=marker, label=label, **style)
+        return []
+    ends = [*(x for x, _ in points[1:]), float(last)]
+    corners = [at for (x, y), end in zip(points, ends, strict=True) for at in ((x, y), (end, y))]
+    found = [Marks("best so far", corners, STAIR)]
+    if view.baseline is not None:
+        found.append(Marks("baseline", points[:1], BASELINE))
+    if points[-1][0]:
+        found.append(Marks("latest", points[-1:], LATEST))
+    return found
 
 
-def _count(name: str, items: Sequence[object]) -> str:
-    return f"{name} ({len(items)})"
+def _write_labels(figure: Figure, axes: Axes, view: View, line: Marks) -> None:
+    """Say at each new best which change it was, where there is room: at the latest in any case."""
+    corners = [(float(x), float(y)) for x, y in axes.transData.transform(line.points)]
+    taken = behind(corners, view.sign)
+    points = list(zip(steps(view), corners[::2], strict=True))[1:]
+    ranked = sorted(points, key=lambda at: (at is not points[-1], -at[0].gain))[:_LABELS]
+    for step, (x, y) in ranked:
+        latest = step is points[-1][0]
+        text = "latest: " * latest + one_line(step.trial.summary, 40)
+        size = width(text, _SIZE), _SIZE + 2.5
+        box = free((x, y), size, axes.bbox, view.sign, taken)
+        if box is None and latest:
+            box = free((x, y), size, axes.bbox, view.sign, [])
+        if box:
+            taken.append(box)
+            side, at = ("right", box.x1) if box.x1 < x else ("left", box.x0)
+            write(figure, at, (box.y0 + box.y1) / 2, text, ha=side, bbox=_HALO, **_LABEL)
 
 
-def _range(history: History, settled: Sequence[Trial]) -> tuple[float, float]:
-    """Limits that show what is near the best: far losers are drawn at the edge."""
-    values = [v for t in [history.baseline, *settled] if (v := history.estimate(t)) is not None]
-    if not values:
-        return 0.0, 1.0
-    anchor = history.estimate(history.baseline)
-    base = values[0] if anchor is None else anchor
-    sign = history.direction.sign
-    best = max(values, key=lambda value: sign * value)
-    worst = min(values, key=lambda value: sign * value)
-    reach = max(abs(best - base), 1e-12 * abs(base), 1e-300)
-    limit = base - sign * 1.5 * reach if abs(worst - base) > 3 * reach else worst
-    edges = sorted((best, limit, base))
-    pad = 0.09 * ((edges[-1] - edges[0]) or max(abs(base) * 0.01, 1e-12))
-    return edges[0] - pad, edges[-1] + pad
+__all__ = ["draw_history", "frontier"]

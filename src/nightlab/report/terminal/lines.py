@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from nightlab.campaign import Campaign
+from nightlab.loop import Stop
 from nightlab.remember.events import (
     ChangeRefused,
     Event,
@@ -13,22 +15,28 @@ from nightlab.remember.events import (
     TrialSettled,
 )
 from nightlab.report.status import improvement_text
-from nightlab.types import Decision, Outcome, Progress
+from nightlab.types import Decision, Outcome, Progress, one_line
+
+_WIDTH = 1000
 
 
 class Lines:
     """Says each thing that matters on a line of its own."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
-        self.say = say
+        self._say = say
         self.campaign: Campaign | None = None
 
-    def begin(self, campaign: Campaign) -> None:
+    def say(self, line: str) -> None:
+        """One line, whatever was in it."""
+        self._say(one_line(line, _WIDTH))
+
+    def begin(self, campaign: Campaign, stop: Stop | None = None) -> None:
         """Name the campaign and where it stands."""
         self.campaign = campaign
         record = campaign.state
         if record.settled or record.runs:
-            self.say(f"campaign {campaign.tag} goes on at trial {len(record.trials) + 1}")
+            self.say(f"campaign {campaign.tag} goes on at trial {record.opened + 1}")
         else:
             self.say(f"campaign {campaign.tag} begins on branch {campaign.branch}")
 
@@ -41,12 +49,34 @@ class Lines:
     def progress(self, progress: Progress) -> None:
         """Progress is not told in lines."""
 
+    def progress_report(self, text: str, path: Path) -> None:
+        """The whole of it, between blank lines."""
+        for line in ["", *text.splitlines(), ""]:
+            self.say(line)
+
+    def note(self, line: str) -> None:
+        """Something that is neither an event nor the end."""
+        self.say(line)
+
+    def wrote(self, files: Sequence[Path], folder: Path) -> None:
+        """Name what was written."""
+        self.say(wrote_line(files, folder))
+
     def end(self, why: str) -> None:
         """Say why it stopped, and where it stands."""
         assert self.campaign is not None
         history = self.campaign.history
         self.say(f"stopped: {why}")
         self.say(f"{history.metric}: {improvement_text(history)}")
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def wrote_line(files: Sequence[Path], folder: Path) -> str:
+    """`wrote autoresearch-summary.md, charts/history.svg`."""
+    names = (path.relative_to(folder) if path.is_relative_to(folder) else path for path in files)
+    return f"wrote {', '.join(map(str, names))}"
 
 
 def event_line(event: Event, campaign: Campaign) -> str:

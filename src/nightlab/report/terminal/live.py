@@ -1,117 +1,112 @@
-"""The live view of a campaign in a terminal: what runs now, what was decided, how it stands."""
+"""The live view of a session in a terminal: what runs now, what was decided, how it stands."""
 
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
 
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.console import Console, ConsoleDimensions
 from rich.text import Text
 
 from nightlab.campaign import Campaign
-from nightlab.program.quantity import format_seconds
-from nightlab.remember.events import ChangeRefused, Event, TrialSettled
-from nightlab.report.status import improvement_text
-from nightlab.types import Decision, Progress, Run
+from nightlab.loop import Stop
+from nightlab.remember.events import Event, RunEnded
+from nightlab.report.terminal.block import block
+from nightlab.report.terminal.lines import wrote_line
+from nightlab.report.terminal.pace import Limits, limits_of
+from nightlab.report.terminal.pen import pen_for
+from nightlab.report.terminal.scene import Scene, Stage
+from nightlab.report.terminal.screen import Screen
+from nightlab.types import Progress
 
-_STYLES = {"keep": "bold green", "discard": "dim", "crash": "red", "refused": "dim"}
+_REST = 12
+"""Rows of the live region that must stay in sight when something is printed above it."""
 
 
 class LiveView:
-    """Redraws in place, a few times a second; leaves its last frame behind."""
+    """Redraws in place, a few times a second; leaves its last frame behind.
+
+    Events come from the thread that works and are frozen into a scene there; another one draws.
+    """
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self.campaign: Campaign | None = None
-        self.recent: deque[tuple[str, str]] = deque(maxlen=8)
-        self.at: dict[int, Progress] = {}
-        self.live = Live(
-            console=console, get_renderable=self._draw, refresh_per_second=4, transient=False
-        )
+        self.pen = pen_for(console.encoding)
+        self.stage: Stage | None = None
+        self.stop: Stop | None = None
+        self.scene: Scene | None = None
+        self.said: dict[int, Progress] = {}
+        self.footer: str | None = None
+        self.screen = Screen(console, self.draw)
 
-    def begin(self, campaign: Campaign) -> None:
+    def begin(self, campaign: Campaign, stop: Stop | None = None) -> None:
         """Start drawing."""
-        self.campaign = campaign
-        for trial in [campaign.state.trial(n) for n in campaign.state.order[-4:]]:
-            if trial.verdict:
-                self._remember(trial.number, trial.verdict.decision.value, trial.verdict.reason)
-        self.live.start()
+        self.stop = stop
+        limits = limits_of(stop, campaign.state) if stop else Limits()
+        self.stage = Stage(campaign.tag, campaign.state, limits, time.time())
+        self.scene = self.stage.scene(time.time())
+        self.screen.start()
 
     def event(self, event: Event) -> None:
         """Take an event in."""
-        if isinstance(event, TrialSettled):
-            self._remember(event.trial, event.decision, event.reason)
-        elif isinstance(event, ChangeRefused):
-            self.recent.append(("refused", f"refused  {event.summary}: {event.reason}"))
-        self.live.refresh()
+        assert self.stage is not None
+        if isinstance(event, RunEnded):
+            self.said.pop(event.run, None)
+        self.stage.take(event)
+        self.scene = self.stage.scene(time.time())
 
     def progress(self, progress: Progress) -> None:
         """Take a run's progress in."""
-        self.at[progress.run] = progress
+        self.said[progress.run] = progress
+
+    def progress_report(self, text: str, path: Path) -> None:
+        """Print it above the live region where it can be read there, else say where it is."""
+        lines, (width, height) = text.splitlines(), self.console.size
+        rows = sum(1 + len(line) // width for line in lines)
+        table = max(len(line) for line in lines if line.startswith("|"))
+        if table <= width and rows + _REST <= height:
+            self._say("\n".join([*lines, ""]))
+        else:
+            self._say(f"{lines[0].lstrip('# ')}: {path.name}")
+
+    def note(self, line: str) -> None:
+        """Say something above the live region."""
+        self._say(line)
+
+    def wrote(self, files: Sequence[Path], folder: Path) -> None:
+        """Draw the last frame and name what was written."""
+        self.close()
+        self._say(wrote_line(files, folder))
 
     def end(self, why: str) -> None:
-        """Draw the last frame and say why it stopped."""
-        self.live.stop()
-        self.console.print(f"Stopped: {why}.", highlight=False)
+        """Draw the last frame; where it has no room to say why it stopped, say that below."""
+        self.close()
+        if not self.footer:
+            self._say(f"stopped: {why}")
 
     def close(self) -> None:
         """Give the terminal back, whatever happened."""
-        self.live.stop()
+        if self.footer is None:
+            why = f"stopped: {self.scene.stopped}" if self.scene and self.scene.stopped else ""
+            self.footer = why if len(why) <= self.console.width else ""
+        self.screen.stop()
 
-    def _remember(self, number: int, decision: str, reason: str) -> None:
-        assert self.campaign is not None
-        summary = self.campaign.state.trial(number).summary
-        self.recent.append((decision, f"trial {number:<4} {decision:<8} {summary}: {reason}"))
+    def draw(self, size: ConsoleDimensions) -> Sequence[Text]:
+        """The lines for a terminal of this size; what comes below in the end has room too."""
+        scene = self.scene
+        if scene is None:
+            return []
+        rows = max(1, size.height - 2)
+        return block(scene, self.said, (size.width, rows), self.pen, time.time(), self._footer())
 
-    def _draw(self) -> RenderableType:
-        if self.campaign is None:
-            return Text("")
-        lines = [
-            Text(text, style=_STYLES[kind], no_wrap=True, overflow="ellipsis")
-            for kind, text in list(self.recent)
-        ]
-        return Group(self._headline(), *lines, self._in_flight())
+    def _footer(self) -> str | None:
+        if self.footer is None and self.scene is not None and self.scene.stopped:
+            return f"stopped: {self.scene.stopped}; writing the reports"
+        if self.footer is None and self.stop is not None and self.stop.requested:
+            return f"stopping: {self.stop.requested}"
+        return self.footer
 
-    def _headline(self) -> RenderableType:
-        assert self.campaign is not None
-        record, history = self.campaign.state, self.campaign.history
-        counts = ", ".join(f"{record.decisions[d]} {d.value}" for d in Decision)
-        spent = format_seconds(record.active_seconds(time.time(), running=True))
-        first = Text(f"{self.campaign.tag}  {history.metric} ", style="bold", no_wrap=True)
-        first.overflow = "ellipsis"
-        first.append(improvement_text(history), style="bold cyan")
-        second = Text(
-            f"{record.settled} trials: {counts}; {record.runs} runs; {spent}",
-            style="dim",
-            no_wrap=True,
-        )
-        second.overflow = "ellipsis"
-        return Group(first, second)
-
-    def _in_flight(self) -> RenderableType:
-        assert self.campaign is not None
-        table = Table.grid(padding=(0, 1))
-        table.add_column(no_wrap=True)
-        table.add_column(width=24)
-        table.add_column(no_wrap=True, overflow="ellipsis")
-        record = self.campaign.state
-        for number, trial in sorted(record.run_trial.items()):
-            run = next(r for r in record.trial(trial).runs if r.number == number)
-            table.add_row(*self._row(run, record.trial(trial).summary))
-        return table
-
-    def _row(self, run: Run, summary: str) -> tuple[RenderableType, ...]:
-        progress = self.at.get(run.number)
-        fraction = progress.fraction if progress else None
-        bar = ProgressBar(total=1.0, completed=fraction or 0.0, width=24, pulse=fraction is None)
-        values = progress.values.items() if progress else ()
-        said = " ".join(f"{name}={value:.4g}" for name, value in values)
-        name = "baseline" if run.trial == 0 else f"trial {run.trial}"
-        spent = format_seconds(max(0.0, time.time() - run.started))
-        label = Text(f"{name} seed {run.seed}", no_wrap=True)
-        if self.console.width < 60:
-            return label, Text(f"{fraction or 0.0:.0%}"), Text(spent)
-        return label, bar, Text(f"{spent}  {said or summary}")
+    def _say(self, text: str) -> None:
+        lines = (self.pen.clean(line, 2000) for line in text.split("\n"))
+        self.console.print("\n".join(lines), markup=False, highlight=False, emoji=False)

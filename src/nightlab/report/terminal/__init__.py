@@ -1,0 +1,1 @@
+"""What a terminal shows while a campaign is worked on, and what a pipe gets instead."""
