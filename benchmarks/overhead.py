@@ -1,24 +1,29 @@
 """The loop's own time per trial, with an experiment that does nothing.
 
+    pip install labloop==1.0.5      # the peer; without it, its row is left out and said to be
     python benchmarks/overhead.py [--trials 200] [--json FILE]
 
 Git, ledger (synced to disk) and exports are on, as in a real campaign. The floor is what nobody can
 avoid: for a command the bare start of the same processes, for a call nothing. Every figure is from
-the same run on the same machine; medians of paired rounds are quoted.
+the same run on the same machine; medians of paired rounds are quoted. The last table is side by
+side with labloop: the same two commands, one that proposes and one that measures, each tool's
+command line, and the difference of a long and a short session, so that starting up cancels.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nightlab.study import open_study
@@ -26,6 +31,11 @@ from nightlab.study import open_study
 ROUNDS = 3
 TRAIN = "X = 0.5\nimport os\nprint('loss:', int(os.environ['NIGHTLAB_SEED']) + X * X)\n"
 EVALUATE = "print('loss: 1.0')\n"
+PROPOSE = """import random
+text = open('train.py').read().splitlines()
+text[0] = f'X = {1 + random.random()}'
+open('train.py', 'w').write('\\n'.join(text) + '\\n')
+"""
 SIM = "def evaluate(parameters, seed):\n    return {'loss': parameters['x'] ** 2}\n"
 
 PROGRAM = """# No-op
@@ -88,10 +98,9 @@ def per_run(folder: Path, trials: int) -> tuple[float, float]:
     return spent / (len(marks) - 1), spent / (runs[-1] - runs[0])
 
 
-def floor(folder: Path, processes: int, count: int = 60) -> float:
+def floor(folder: Path, scripts: Sequence[str], count: int = 60) -> float:
     """Milliseconds of the bare processes of one run, started one after another."""
     environment = {**os.environ, "NIGHTLAB_SEED": "1"}
-    scripts = ["train.py", "evaluate.py"][:processes]
     began = time.perf_counter()
     for _ in range(count):
         for script in scripts:
@@ -106,14 +115,19 @@ def measure(trials: int) -> list[dict[str, float | str]]:
     rows: list[dict[str, float | str]] = []
     with tempfile.TemporaryDirectory() as place:
         os.environ["NIGHTLAB_WORK"] = f"{place}/work"
-        for kind, processes in (("call", 0), ("command", 1), ("two halves", 2)):
+        kinds: dict[str, tuple[str, ...]] = {
+            "call": (),
+            "command": ("train.py",),
+            "two halves": ("train.py", "evaluate.py"),
+        }
+        for kind, scripts in kinds.items():
             per_trial, each_run, bare = [], [], []
             for number in range(ROUNDS):
                 folder = make(Path(place) / f"{kind}-{number}".replace(" ", "-"), kind)
                 trial, run = per_run(folder, trials if kind == "call" else trials // 2)
                 per_trial.append(trial)
                 each_run.append(run)
-                bare.append(floor(folder, processes) if processes else 0.0)
+                bare.append(floor(folder, scripts) if scripts else 0.0)
             median: Callable[[list[float]], float] = statistics.median
             above = [a - b for a, b in zip(each_run, bare, strict=True)]
             rows.append(
@@ -128,6 +142,105 @@ def measure(trials: int) -> list[dict[str, float | str]]:
     return rows
 
 
+def side_by_side(trials: int) -> list[dict[str, float | str]]:
+    """One row a tool: milliseconds a trial that proposes by one command and measures by another."""
+    rows: list[dict[str, float | str]] = []
+    tools = {"nightlab": (with_proposer, nightlab_run)}
+    if importlib.util.find_spec("labloop"):
+        tools["labloop"] = (with_labloop, labloop_run)
+    found: dict[str, list[float]] = {name: [] for name in tools}
+    bare: list[float] = []
+    with tempfile.TemporaryDirectory() as place:
+        os.environ["NIGHTLAB_WORK"] = f"{place}/work"
+        for number in range(ROUNDS):
+            for name, (lay, run) in tools.items():
+                folder = lay(Path(place) / f"{name}-{number}")
+                found[name].append(per_trial(lambda n, f=folder, r=run: r(f, n), trials))
+            bare.append(floor(Path(place) / f"nightlab-{number}", ("propose.py", "train.py")))
+    for name, times in found.items():
+        above = [a - b for a, b in zip(times, bare, strict=True)]
+        rows.append(
+            {
+                "tool": name,
+                "ms_per_trial": round(statistics.median(times), 2),
+                "floor_ms_per_trial": round(statistics.median(bare), 2),
+                "above_floor_ms_per_trial": round(statistics.median(above), 2),
+            }
+        )
+    return rows
+
+
+def per_trial(run: Callable[[int], None], trials: int) -> float:
+    """Milliseconds a trial of a tool, from a long and a short session."""
+    short = max(2, trials // 10)
+    began = time.perf_counter()
+    run(short)
+    middle = time.perf_counter()
+    run(short + trials)
+    return 1000 * (time.perf_counter() - middle - (middle - began)) / trials
+
+
+def with_proposer(folder: Path) -> Path:
+    """The command study, with a program that proposes."""
+    make(folder, "command")
+    (folder / "propose.py").write_text(PROPOSE)
+    program = folder / "program.md"
+    text = program.read_text().replace("{with: random}", "{command: python -S propose.py}")
+    text = text.replace("block: train.py", "files: [train.py]").replace(
+        "seeds: [1, 2]", "seeds: [1]"
+    )
+    program.write_text(re.sub(r"  space:\n.*\n", "", text))
+    _commit(folder, "propose")
+    nightlab_run(folder, 0)
+    return folder
+
+
+def nightlab_run(folder: Path, trials: int) -> None:
+    words = ["run", "--trials", str(trials), "--quiet"]
+    subprocess.run([sys.executable, "-m", "nightlab", *words], cwd=folder, check=True)
+
+
+def with_labloop(folder: Path) -> Path:
+    """The same study for labloop, its baseline measured."""
+    with_proposer(folder)
+    (folder / ".gitignore").write_text("labloop.jsonl\n__pycache__/\n")
+    _commit(folder, "ignore")
+    _labloop(folder, "baseline")
+    return folder
+
+
+def labloop_run(folder: Path, trials: int) -> None:
+    words = ["--propose", f"{sys.executable} -S propose.py", "--trials", str(trials)]
+    _labloop(folder, "run", *words, "--sandbox", "none")
+
+
+def _labloop(folder: Path, command: str, *words: str) -> None:
+    code = "import sys; from labloop.cli import main; sys.exit(main())"
+    experiment = ["--run", f"{sys.executable} -S train.py", "--metric", "loss"]
+    subprocess.run(
+        [sys.executable, "-c", code, command, *experiment, *words],
+        cwd=folder,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "NIGHTLAB_SEED": "1"},
+    )
+
+
+def _commit(folder: Path, message: str) -> None:
+    git = ["git", "-c", "user.name=b", "-c", "user.email=b@example.org"]
+    for words in (["add", "-A"], ["commit", "-qm", message]):
+        subprocess.run([*git, *words], cwd=folder, check=True)
+
+
+def show(rows: list[dict[str, float | str]]) -> None:
+    """Print rows as a Markdown table."""
+    print("| " + " | ".join(rows[0]) + " |")
+    print("|" + "---|" * len(rows[0]))
+    for row in rows:
+        print("| " + " | ".join(str(value) for value in row.values()) + " |")
+    print()
+
+
 def main() -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -137,12 +250,15 @@ def main() -> None:
     rows = measure(options.trials)
     where = f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors"
     print(f"{time.strftime('%Y-%m-%d')}, {where}, Python {platform.python_version()}\n")
-    print("| " + " | ".join(rows[0]) + " |")
-    print("|" + "---|" * len(rows[0]))
-    for row in rows:
-        print("| " + " | ".join(str(value) for value in row.values()) + " |")
+    show(rows)
+    peers = side_by_side(options.trials // 2)
+    show(peers)
+    if len(peers) == 1:
+        print("labloop is not installed, so its row is missing: pip install labloop==1.0.5")
     if options.json:
-        options.json.write_text(json.dumps({"where": where, "rows": rows}, indent=1))
+        options.json.write_text(
+            json.dumps({"where": where, "rows": rows, "peers": peers}, indent=1)
+        )
 
 
 if __name__ == "__main__":
