@@ -338,7 +338,7 @@ def test_the_progress_on_demand(tmp_path: Path) -> None:
     said_by(folder, "run", "--trials", "3", "--tag", "one")
     text = said_by(folder, "report", "--progress")
     assert text.startswith("## AutoResearch Progress — Iteration 3\n")
-    assert "**Iterations:** 3 completed / unlimited\n" in text
+    assert "**Iterations:** 3 completed / 3\n" in text
     told = json.loads(said_by(folder, "report", "--progress", "--json"))
     assert told == {"campaign": "one", "progress": text}
     assert "Iteration 2" in (folder / PROGRESS).read_text(), "asking writes nothing"

@@ -57,7 +57,7 @@ def test_the_form_of_the_skill(tmp_path: Path) -> None:
     campaign, _, _ = work(study, ideas, crash_on_three)
     told = read(progress_text(study, campaign))
     commits = [trial.commit[:7] for trial in campaign.history.trials]
-    assert (told["n"], told["done"], told["max"]) == ("6", "6", "5")
+    assert (told["n"], told["done"], told["max"]) == ("6", "6", "unlimited")
     assert told["best"] == f"0.002 (iteration 5, commit {commits[4]})"
     assert told["delta"] == "-10 (-99.98%)"
     assert told["elapsed"] == "00:00"
@@ -71,7 +71,8 @@ def test_the_form_of_the_skill(tmp_path: Path) -> None:
     assert told["direction"] == (
         "The last 5 trials moved x (2 discarded, 1 kept, 1 crashed) and y (1 kept)."
     )
-    assert read(progress_text(study, campaign, 40))["max"] == "40"
+    campaign, _, _ = work(study, [], crash_on_three, trials=2)
+    assert read(progress_text(study, campaign))["max"] == "8", "--trials N means N more"
 
 
 def test_a_bar_in_a_summary_tears_no_table(tmp_path: Path) -> None:

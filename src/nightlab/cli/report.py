@@ -1,4 +1,4 @@
-"""`nightlab report`: the summary, the chart, and the best model; or the progress so far."""
+"""`nightlab report`: the summary, the charts, and the best model; or the progress so far."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def report(
         bool, typer.Option("--progress", help="Print the progress so far; write nothing.")
     ] = False,
 ) -> None:
-    """Write autoresearch-summary.md, the chart, and the artifacts of the best."""
+    """Write what `report.with` names: the summary, the charts, the artifacts of the best."""
     from nightlab.report.build import write_reports
     from nightlab.report.progress import progress_text
     from nightlab.report.status import improvement_text
@@ -40,3 +40,5 @@ def report(
     print_line(f"{metric}: {improvement_text(campaign.history)}")
     for path in written:
         print_line(f"wrote {path.relative_to(study.folder)}")
+    if campaign.history.incumbent.number:
+        print_line("`nightlab merge` brings what was kept into your branch, if you like it")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 REPORTS = {
     "summary": "nightlab.report.summary:Summary",
     "charts": "nightlab.report.charts:Charts",
+    "progress": "nightlab.report.progress:Progress",
     "notebook": "nightlab.report.notebook:Notebook",
 }
 

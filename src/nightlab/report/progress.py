@@ -32,12 +32,10 @@ def write_progress(study: Study, text: str) -> Path:
     return path
 
 
-def progress_text(study: Study, campaign: Campaign, limit: int | None = None) -> str:
-    """The report as Markdown. `limit` is how many trials the session goes to, where that is not
-    what program.md says.
-    """
+def progress_text(study: Study, campaign: Campaign) -> str:
+    """The report as Markdown."""
     record, history = campaign.state, campaign.history
-    limit = study.settings.stop.trials if limit is None else limit
+    limit = record.session.trials if record.session else study.settings.stop.trials
     holder = study.running()
     running = holder is not None and holder.campaign == campaign.tag
     minutes = int(record.active_seconds(time.time(), running) // 60)

@@ -20,7 +20,6 @@ class Session:
         self.view = view
         self.campaign: Campaign | None = None
         self.stop: Stop | None = None
-        self.limit: int | None = None
         self.learned = False
         self._failed = False
 
@@ -32,7 +31,6 @@ class Session:
         """It is worked on until `stop` says so."""
         assert self.campaign is not None
         self.stop = stop
-        self.limit = stop.limit
         self.view.begin(self.campaign, stop)
 
     @property
@@ -55,7 +53,7 @@ class Session:
         every = self.study.settings.report.every
         if not every or self.campaign.state.settled % every:
             return
-        text = progress_text(self.study, self.campaign, self.limit)
+        text = progress_text(self.study, self.campaign)
         try:
             path = write_progress(self.study, text)
         except OSError as error:
