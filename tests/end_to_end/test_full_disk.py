@@ -55,6 +55,8 @@ def test_a_report_that_does_not_fit_leaves_the_old_one(tmp_path: Path) -> None:
     free(folder, "run", "--trials", "3", "--quiet")
     free(folder, "report")
     old = {path: path.read_bytes() for path in folder.rglob("charts/*")}
+    program = folder / "program.md"
+    program.write_text(program.read_text().replace("# Toy", "# Another title"))
     done = limited(folder, 40, "report")
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert all(line.startswith("nightlab: report ") for line in done.stderr.splitlines())

@@ -663,7 +663,23 @@ def test_six_files_are_written_and_the_same_each_time(tmp_path: Path) -> None:
     assert [path.name for path in paths] == NAMES
     assert sorted(p.name for p in (study.folder / "charts").iterdir()) == sorted(NAMES)
     before = [path.read_bytes() for path in paths]
+    for path in paths:
+        path.unlink()
     assert [path.read_bytes() for path in Charts().write(study, campaign)] == before
+
+
+def test_what_shows_the_same_is_not_drawn_again(tmp_path: Path) -> None:
+    study = call_study(tmp_path / "s")
+    campaign, _, _ = work(study, [move(x=3.0)], loss_of)
+    paths = Charts().write(study, campaign)
+    whole = [path.stat().st_ino for path in paths]
+    assert [path.stat().st_ino for path in Charts().write(study, campaign)] == whole
+    paths[0].write_text("<svg/>")
+    again = [path.stat().st_ino for path in Charts().write(study, campaign)]
+    assert again[2:] == whole[2:] and again[0] != whole[0]
+    campaign, _, _ = work(study, [move(y=-1.0)], loss_of)
+    drawn = [path.stat().st_ino for path in Charts().write(study, campaign)]
+    assert not set(drawn) & set(again)
 
 
 @pytest.mark.parametrize("fails", ["open", "replace"])
@@ -695,6 +711,7 @@ def test_a_failed_chart_is_told_and_the_others_stand(
     def full(self: Path, *_: object) -> None:
         raise OSError(28, "No space left on device")
 
+    campaign, _, _ = work(study, [move(y=-1.0)], loss_of)
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", full)
         with pytest.raises(OSError, match="No space left"):

@@ -15,11 +15,11 @@ class Charts:
     """charts/history, charts/frontier and charts/effects, each as .svg and .png."""
 
     def write(self, study: Study, campaign: Campaign) -> Sequence[Path]:
-        """Draw them all. Raises OSError where one can't be written; the old one then stands."""
+        """Draw what has changed. Raises OSError where one can't be written; the old one stands."""
         from nightlab.report.charts.effects import draw_effects
         from nightlab.report.charts.frontier import draw_frontier
         from nightlab.report.charts.history import draw_history
-        from nightlab.report.charts.library import drawing, save
+        from nightlab.report.charts.library import drawing, save, shows
         from nightlab.report.charts.view import View
 
         folder = study.folder / "charts"
@@ -27,9 +27,12 @@ class Charts:
         title = f"{study.program.title or study.folder.name}: {campaign.tag}"
         view = View.of(campaign.history, title)
         charts = {"history": draw_history, "frontier": draw_frontier, "effects": draw_effects}
-        written: list[Path] = []
-        with drawing():
-            for name, draw in charts.items():
-                figure, paths = draw(view), [folder / f"{name}.{kind}" for kind in ("svg", "png")]
-                written += [save(figure, path) for path in paths]
-        return written
+        paths = {name: [folder / f"{name}.{kind}" for kind in ("svg", "png")] for name in charts}
+        stale = [n for n in charts if not all(shows(path, view.mark) for path in paths[n])]
+        if stale:
+            with drawing():
+                for name in stale:
+                    figure = charts[name](view)
+                    for path in paths[name]:
+                        save(figure, path, view.mark)
+        return [path for both in paths.values() for path in both]

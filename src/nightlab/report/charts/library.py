@@ -81,8 +81,19 @@ def _mute() -> Iterator[None]:
         os.close(nowhere)
 
 
-def save(figure: Figure, path: Path) -> Path:
+def shows(path: Path, mark: str) -> bool:
+    """Whether the file is a chart of the view with this mark: then it need not be drawn again."""
+    try:
+        with path.open("rb") as file:
+            return mark.encode() in file.read(4096)
+    except OSError:
+        return False
+
+
+def save(figure: Figure, path: Path, mark: str = "") -> Path:
     """Put a fresh file in the place of the old one, in the format of its suffix.
+
+    `mark` goes into it, unseen: see `shows`.
 
     The old one stands until the new one is whole; a link is replaced and not followed. Raises
     OSError where it can't be written.
@@ -91,7 +102,8 @@ def save(figure: Figure, path: Path) -> Path:
     fresh.unlink(missing_ok=True)
     try:
         with fresh.open("xb") as file:
-            figure.savefig(file, format=path.suffix[1:], dpi=150, metadata={"Date": None})
+            about = {"Description": mark, **({"Date": None} if path.suffix == ".svg" else {})}
+            figure.savefig(file, format=path.suffix[1:], dpi=150, metadata=about)
         return fresh.replace(path)
     except BaseException:
         with suppress(OSError):

@@ -6,7 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import blake2b
 
+from nightlab import __version__
 from nightlab.report.charts.best import frontier
 from nightlab.types import Decision, History, Trial, one_line
 
@@ -71,6 +73,19 @@ class View:
             if trial.verdict:
                 found[trial.verdict.decision].append(trial)
         return found
+
+    @cached_property
+    def mark(self) -> str:
+        """Identity of all that a chart of this view can show, written into its files."""
+        history, ends = self.history, (self.history.baseline, self.history.incumbent)
+        hashed = blake2b(digest_size=16)
+        facts = (__version__, self.title, history.metric, history.direction, ends[1].number)
+        hashed.update(repr((facts, [dict(t.parameters) for t in ends])).encode())
+        hashed.update(repr((self.values, self.gains)).encode())
+        for t in self.settled:
+            said = (t.number, t.commit, t.summary, len(t.runs), decision(t), t.moved, t.parameters)
+            hashed.update(repr(said).encode())
+        return f"view {hashed.hexdigest()}"
 
     def count(self, kind: Decision) -> int:
         """How many trials ended in this verdict."""
