@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint format clean
+.PHONY: demo test docs lint format clean
 
 # The stamp is rewritten when the dependencies change, so a second call installs nothing.
 $(VENV)/.demo: pyproject.toml
@@ -16,6 +16,11 @@ $(VENV)/.test: pyproject.toml $(VENV)/.demo
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[pretrain,analysis,dev]'
 	touch $@
 
+$(VENV)/.docs: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	touch $@
+
 demo: $(VENV)/.demo
 	$(BIN)/nightlab init pretrain demo --yes --if-new --budget "500000 tokens" --parallel 2
 	cd demo && ../$(BIN)/python prepare.py
@@ -24,6 +29,9 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.test
 	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/check
+
+docs: $(VENV)/.docs
+	$(BIN)/mkdocs build --strict
 
 lint: $(VENV)/.test
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy

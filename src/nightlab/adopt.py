@@ -168,9 +168,7 @@ class _Look:
         try:
             old, new = builder.surface.read(before), builder.surface.read(after)
             state = builder.state(after)
-            lines = sum(
-                line_count(p, after.get(p)) - line_count(p, before.get(p)) for p in changed
-            )
+            lines = sum(line_count(p, after.get(p)) - line_count(p, before.get(p)) for p in changed)
         except (NightlabError, Refused):  # files of another shape than the baseline's
             return Found(commit)
         diff = "".join(repository.diff(p, before.get(p), after.get(p)) for p in changed)

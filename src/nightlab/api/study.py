@@ -11,9 +11,9 @@ from nightlab.campaign import Campaign
 from nightlab.propose import Proposer
 from nightlab.report.build import write_reports
 from nightlab.report.frame import history_frame
-from nightlab.report.lines import Lines
 from nightlab.report.status import improvement
 from nightlab.report.status import status as status_of
+from nightlab.report.terminal.lines import Lines
 from nightlab.run import Runner
 from nightlab.study import Study as InnerStudy
 from nightlab.study import open_study

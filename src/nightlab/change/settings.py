@@ -13,15 +13,43 @@ from nightlab.program.space import Parameter, Scope, Space
 
 
 class ChangeSettings(Section):
-    """What may be edited, and where the values of the space live."""
+    """What may be edited, and where the values of the space live.
+
+    One of `files`, `block` and `keys` is needed. A value that is set is written in place: every
+    other byte of the file stays, comments included.
+    """
 
     files: tuple[str, ...] = ()
+    """Paths or patterns of files that may be edited at all, as `[train.py]` or `[src/*.py]`.
+
+    Where it is given, `block` and `keys` must be among them. `program.md` never is.
+    """
+
     block: str | None = None
+    """The file whose constants hold the values of `space`, as `train.py`: those between a comment
+    with `HYPERPARAMETERS` and one with `END HYPERPARAMETERS`, or all at its top level where nothing
+    is marked.
+    """
+
     keys: str | None = None
+    """A YAML or JSON file whose dotted paths hold the values of `space`, as `parameters.yaml`.
+
+    With `block` too, names with a dot are keys.
+    """
+
     space: dict[str, Parameter] = Field(default_factory=dict)
+    """What a proposer may move, by name. `search` and `random` need a parameter or more."""
+
     pinned: tuple[str, ...] = ()
+    """Names of the space that never move, as `[DEPTH]`."""
+
     scope: Scope = "all"
+    """Which of the space may move: `architecture` and `optimizer` are the parameters with that tag,
+    `hyperparameters` and `all` are every parameter.
+    """
+
     branch: str = Field(default="autoresearch", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
+    """The first part of the name of a campaign's branch: `autoresearch/<tag>`."""
 
     @field_validator("block", "keys")
     @classmethod

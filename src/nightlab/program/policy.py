@@ -41,7 +41,12 @@ class Amount:
 
 @dataclass(frozen=True)
 class Require:
-    """How large the improvement of the primary metric must be."""
+    """How large the estimated improvement of the primary metric must be at least.
+
+    Over the incumbent; over the baseline where the sentence ends in `over baseline`; at most one of
+    each. `absolute` is in the metric's unit, `%` of the reference's absolute value; a percentage of
+    zero is an error.
+    """
 
     amount: Amount
     over: Over = "incumbent"
@@ -50,7 +55,12 @@ class Require:
 
 @dataclass(frozen=True)
 class Guardrail:
-    """How far a metric may move the wrong way from its value at the baseline."""
+    """How far a metric may move the wrong way from its value at the baseline.
+
+    The wrong way is an `increase` or a `decrease`, the amount absolute or in `%`; a percentage of
+    zero allows no bad movement. It is always the baseline, so that many keeps can't drift. A
+    pattern, as `agent.*`, makes a rule for every metric that it matches; matching none is an error.
+    """
 
     pattern: str
     direction: Literal["increase", "decrease"]
@@ -63,7 +73,10 @@ class Guardrail:
 
 @dataclass(frozen=True)
 class Bound:
-    """A floor (`>=`) or a ceiling (`<=`) that a metric must keep to: a veto."""
+    """A floor (`>=`) or a ceiling (`<=`) that a metric must keep to: a veto.
+
+    A pattern, as `jailbreak.*`, makes a rule for every metric that it matches.
+    """
 
     pattern: str
     side: Literal[">=", "<="]
@@ -76,7 +89,11 @@ class Bound:
 
 @dataclass(frozen=True)
 class Prefer:
-    """The simplicity rule: fewer lines win where the metric is within this much."""
+    """The simplicity rule: fewer lines win where the metric is within this much.
+
+    A change that makes the study shorter is kept where it loses no more than that for sure, or,
+    where the noise is larger than that, where its estimate is not worse.
+    """
 
     within: Amount
     line: int = 0
@@ -87,6 +104,8 @@ class Policy:
     """PRIMARY, REQUIRE, GUARDRAILS and PREFER, as data."""
 
     metric: str
+    """The one metric, `minimize` or `maximize`; needed, and given once."""
+
     direction: Direction
     requires: tuple[Require, ...] = ()
     guardrails: tuple[Guardrail, ...] = ()

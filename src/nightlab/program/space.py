@@ -20,7 +20,14 @@ class _Parameter(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     tags: tuple[str, ...] = ()
+    """Words of your own, as `[architecture]`. `scope` selects by them, and the summary groups what
+    failed by them.
+    """
+
     when: dict[str, Value | list[Value]] = Field(default_factory=dict)
+    """The parameter has an effect only where others have these values, as `{OPTIMIZER: muon}` or
+    `{OPTIMIZER: [muon, adamw]}`; elsewhere it stays as it is.
+    """
 
     def active(self, values: Mapping[str, Any]) -> bool:
         """Whether the conditions hold, so that the value has an effect at all."""
@@ -33,6 +40,7 @@ class _Parameter(BaseModel):
 
 class _Number(_Parameter):
     log: bool = False
+    """Whether to vary it on a logarithmic scale; `low` must then be above zero."""
 
     @model_validator(mode="after")
     def _range_makes_sense(self) -> _Number:
@@ -75,9 +83,16 @@ class IntParameter(_Number):
     """A whole number from `low` to `high`, both included, in multiples of `step` from `low`."""
 
     type: Literal["int"]
+    """Says which kind it is."""
+
     low: int
+    """The lowest value."""
+
     high: int
+    """The highest value, if `step` reaches it."""
+
     step: int | None = Field(default=None, gt=0)
+    """The distance of neighbouring values, counted from `low`; 1 if not given."""
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -104,9 +119,16 @@ class FloatParameter(_Number):
     """A real number from `low` to `high`; `step` is the size of one small move."""
 
     type: Literal["float"]
+    """Says which kind it is."""
+
     low: float
+    """The lowest value."""
+
     high: float
+    """The highest value."""
+
     step: float | None = Field(default=None, gt=0)
+    """How far one move of `random` goes, up or down. Without it, each move is a fresh draw."""
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -167,6 +189,7 @@ class BoolParameter(_Choices):
     """On or off."""
 
     type: Literal["bool"]
+    """Says which kind it is."""
 
     @property
     def options(self) -> tuple[Value, ...]:
@@ -177,7 +200,10 @@ class ChoiceParameter(_Choices):
     """One of a list of values."""
 
     type: Literal["choice"]
+    """Says which kind it is."""
+
     choices: tuple[Value, ...] = Field(min_length=2)
+    """The values, two or more, as `[muon, adamw]`. To a choice, `1` and `true` are two."""
 
     @model_validator(mode="after")
     def _each_once(self) -> ChoiceParameter:

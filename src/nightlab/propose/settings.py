@@ -11,14 +11,33 @@ from nightlab.program.settings import Section
 
 
 class ProposeSettings(Section):
-    """One proposer. `with` is a short name, or `package.module:Class` of your own."""
+    """Where ideas come from: one proposer, or a list of them that take turns."""
 
     with_: str = Field(default="search", alias="with")
+    """A short name, or `package.module:Class` of your own."""
+
     command: str | None = None
+    """Of `command`: the program that edits files, as `./propose.sh`; a shell starts it.
+
+    Where it is given, `with` may be left out.
+    """
+
     at_once: int | None = Field(default=None, ge=1)
+    """Of `search`: how many parameters one change moves at most, the largest moves first.
+
+    Without it a change may move them all; 1 keeps causes apart.
+    """
+
     startup: int = Field(default=4, ge=0)
+    """Of `search`: how many quasi-random points it tries before it asks its model."""
+
     seed: int = Field(default=0, ge=0)
+    """Of `search` and `random`: makes the draws repeatable."""
+
     time: Seconds = 600.0
+    """Of `command`: how long the program may take for one idea. Then it is killed, and what it has
+    edited counts.
+    """
 
     @model_validator(mode="before")
     @classmethod

@@ -13,21 +13,68 @@ from nightlab.run.experiment import argv_of
 
 
 class RunSettings(Section):
-    """What an experiment is, what it may spend, and where it runs."""
+    """What an experiment is, what it may spend, and where it runs.
+
+    `train` or `call` is needed. A command starts without a shell, unless it has signs that mean
+    something to one.
+    """
 
     train: str | None = None
+    """The command that trains, as `python train.py`. Without `evaluate`, what it prints is the
+    metric, and the report says that it is self-reported.
+    """
+
     serve: str | None = None
+    """The command by which the candidate answers questions of `evaluate`, through pipes, as
+    `python train.py --serve model.pt`.
+    """
+
     evaluate: str | None = None
+    """The command that prints the metric, as `python prepare.py evaluate`. It runs with the files
+    of the baseline, so no change reaches it.
+    """
+
     call: str | None = None
+    """A Python function in place of commands, as `simulate:evaluate`: module, colon, function."""
+
     artifacts: tuple[str, ...] = ()
+    """Files that pass from `train` to `serve` and `evaluate`, as `[model.pt]`. `train` must write
+    each as a regular file; those of the incumbent are kept.
+    """
+
     inputs: tuple[str, ...] = ()
+    """Data that is not in git, as `[data]`: paths in the study, or absolute ones. The contents are
+    fingerprinted when the campaign begins; changed data needs a new campaign.
+    """
+
     holdout: tuple[str, ...] = ()
+    """Paths that only `evaluate` finds in its folder, as `[data/val]`."""
+
     budget: BudgetText | None = None
+    """What one run may spend, as `300` (seconds), `5 min`, `2000 steps` or `10M tokens`. The
+    command finds it in `NIGHTLAB_BUDGET` and must keep to it.
+    """
+
     timeout: Seconds | None = None
+    """When a run is killed with everything it started. Without it: twice the budget and a minute;
+    an hour where the budget is in steps or tokens, or there is none.
+    """
+
     seeds: tuple[int, ...] = Field(default=(7, 11, 19), min_length=1)
+    """The panel: a trial meets the incumbent on these seeds, one after the other. `judge: {keep:
+    evidence}` needs two or more.
+    """
+
     where: str = "local"
+    """A short name, or `package.module:Class` of your own."""
+
     parallel: int = Field(default=1, ge=1, le=1024)
+    """How many runs at a time. They share the processors: each is told its number of threads."""
+
     isolation: Literal["auto", "required", "none"] = "auto"
+    """Whether runs need a sandbox. This version has none: `required` refuses to run, the others run
+    without, and the report says so.
+    """
 
     @field_validator("seeds")
     @classmethod
