@@ -22,7 +22,8 @@ import time
 from pathlib import Path
 
 from nightlab.propose.settings import ProposeSettings
-from nightlab.study import Settings, open_study
+from nightlab.settings import Settings
+from nightlab.study import open_study
 
 SIM = """
 import random

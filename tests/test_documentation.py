@@ -20,7 +20,7 @@ from nightlab.program.document import Block, parse_document
 from nightlab.program.policy import parse_policy
 from nightlab.program.settings import read_settings
 from nightlab.report.conformance import check_report
-from nightlab.study import Settings
+from nightlab.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

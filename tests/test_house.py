@@ -16,6 +16,7 @@ FLOORS = [
     {"propose", "change", "run", "judge", "remember"},
     {"campaign"},
     {"loop"},
+    {"settings"},
     {"study"},
     {"report", "agents", "route", "adopt"},
     {"api", "cli"},

@@ -8,37 +8,28 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
-
-from pydantic import BeforeValidator, Field, model_validator
 
 from nightlab.campaign import Campaign, OnEvent, Place
 from nightlab.change.build import Builder
 from nightlab.change.files import build_surface
 from nightlab.change.keys import load_mapping
 from nightlab.change.repository import Repository, git_is_installed
-from nightlab.change.settings import ChangeSettings
 from nightlab.change.tags import checked_tag, free_tag
 from nightlab.change.workspace import checkout
 from nightlab.judge.seedwise import SeedwiseJudge
-from nightlab.judge.settings import JudgeSettings
-from nightlab.loop import Stop, StopSettings, run_loop
+from nightlab.loop import Stop, run_loop
 from nightlab.program import Program, read_program
-from nightlab.program.settings import Section
 from nightlab.propose import Proposer, Setting
 from nightlab.propose.build import build_proposer
-from nightlab.propose.settings import ProposeSettings, one_or_more
 from nightlab.remember.events import CampaignBegan
 from nightlab.remember.ledger import Ledger
 from nightlab.remember.lock import Holder, Lock, running
-from nightlab.remember.settings import RememberSettings
-from nightlab.report.settings import ReportSettings
 from nightlab.run import OnProgress, Runner
 from nightlab.run import Setting as RunSetting
 from nightlab.run.build import build_runner
 from nightlab.run.inputs import fingerprint, missing_inputs
 from nightlab.run.platform import detect_platform
-from nightlab.run.settings import RunSettings
+from nightlab.settings import Settings
 from nightlab.types import Job, NightlabError, Purpose
 
 VIEWS = ["autoresearch-summary.md", "autoresearch-progress.md", "charts/", "best/"]
@@ -46,29 +37,6 @@ VIEWS = ["autoresearch-summary.md", "autoresearch-progress.md", "charts/", "best
 
 _ANALYSIS = ["analysis.ipynb", "analysis-*.tsv", "progress.png"]
 """What `nightlab export notebook` writes; hidden too, but some studies have one of their own."""
-
-
-class Settings(Section):
-    """The whole yaml block of program.md: one section a room."""
-
-    change: ChangeSettings
-    propose: Annotated[
-        tuple[ProposeSettings, ...], BeforeValidator(one_or_more), Field(min_length=1)
-    ] = (ProposeSettings(),)
-    run: RunSettings
-    judge: JudgeSettings = JudgeSettings()
-    stop: StopSettings = StopSettings()
-    remember: RememberSettings = RememberSettings()
-    report: ReportSettings = ReportSettings()
-
-    @model_validator(mode="after")
-    def _noise_can_be_measured(self) -> Settings:
-        if self.judge.keep == "evidence" and len(self.run.seeds) < 2:
-            raise ValueError(
-                "judge.keep: evidence needs two seeds or more in run.seeds to measure the noise;"
-                " give more, or write `judge: {keep: any}`"
-            )
-        return self
 
 
 @dataclass
@@ -400,6 +368,3 @@ def open_study(folder: Path) -> Study:
     slug = repository.prefix.strip("/").replace("/", "--")
     home = repository.common / "nightlab" / slug if slug else repository.common / "nightlab"
     return Study(folder, program, repository, home)
-
-
-__all__ = ["Settings", "Study", "open_study"]

@@ -12,8 +12,9 @@ from pathlib import Path
 import pygit2
 import pytest
 
-from nightlab.change.merge import How, Merge, find_target
+from nightlab.change.merge import How, Merge
 from nightlab.change.repository import Repository
+from nightlab.change.target import find_target
 from nightlab.types import (
     Decision,
     Direction,
@@ -566,7 +567,7 @@ def test_a_linked_worktree_that_is_on_the_branch(bench: Bench, how: How) -> None
     bench.refuses(bench.merge(), how, f"not committed in {tree}, .*: train.py;")
     assert everything(tree) == before
     git(tree, "restore", "train.py")
-    assert bench.merge().checkout() == tree
+    assert bench.merge().checkout == tree
     bench.merge().land(how)
     assert (tree / "train.py").read_text() == edited(A=2, B=2)
     assert git(tree, "status", "--porcelain") == "M notes.txt"
@@ -579,7 +580,7 @@ def test_from_a_linked_worktree_into_the_main_one(bench: Bench) -> None:
     git(bench.top, "worktree", "add", "-q", str(tree), "-b", "side")
     bench.repository = Repository(tree)
     merging = bench.merge()
-    assert (merging.into, merging.checkout()) == ("main", bench.top)
+    assert (merging.into, merging.checkout) == ("main", bench.top)
     merging.land(How.SQUASH)
     assert (bench.top / "train.py").read_text() == edited(A=2, B=2)
     assert (tree / "train.py").read_text() == FILES["train.py"]

@@ -490,7 +490,7 @@ def test_presets_make_a_program_that_nightlab_reads(name: str, presets: dict, tm
     from nightlab.change.block import find_constants
     from nightlab.program import read_program
     from nightlab.program.quantity import parse_budget
-    from nightlab.study import Settings
+    from nightlab.settings import Settings
 
     preset = presets[name]
     values = dict(preset["settings"])
@@ -508,7 +508,7 @@ def test_presets_make_a_program_that_nightlab_reads(name: str, presets: dict, tm
 def test_the_phrases_of_program_md_work_when_uncommented(tmp_path: Path):
     pytest.importorskip("nightlab")
     from nightlab.program import read_program
-    from nightlab.study import Settings
+    from nightlab.settings import Settings
 
     text = (STUDY / "program.md").read_text()
     text, found = re.subn(r"(?m)^( *)# (scope:|pinned:|- parameters_M)", r"\1\2", text)

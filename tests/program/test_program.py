@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nightlab.program import Program, ProgramError, read_program
-from nightlab.study import Settings
+from nightlab.settings import Settings
 from nightlab.types import Direction, NightlabError
 
 YAML = """\

@@ -7,7 +7,7 @@ import pytest
 from nightlab.program.document import Block
 from nightlab.program.problem import ProgramError
 from nightlab.program.settings import read_settings
-from nightlab.study import Settings
+from nightlab.settings import Settings
 
 FIRST = 10
 GOOD = "change: {files: [a.py]}\nrun: {train: python a.py}\n"

@@ -18,7 +18,8 @@ from nightlab.program.problem import ProgramError
 from nightlab.program.space import Parameter
 from nightlab.propose.build import find_proposer
 from nightlab.run.function import Function, FunctionRunner
-from nightlab.study import Settings, open_study
+from nightlab.settings import Settings
+from nightlab.study import open_study
 from nightlab.types import NightlabError, Value
 
 Range: TypeAlias = "Mapping[str, Any] | tuple[float, float] | Sequence[Value]"

@@ -14,20 +14,14 @@ from itertools import chain
 from pathlib import Path
 
 import pygit2
-from pygit2.enums import ReferenceType, SortMode
+from pygit2.enums import SortMode
 
-from nightlab.change.repository import Repository, is_on
+from nightlab.change.checkout import checkout_of, refuse_to_write_over
+from nightlab.change.repository import Repository
+from nightlab.change.target import all_objects, descends, is_there
 from nightlab.types import Decision, History, NightlabError, Trial, one_line
 
 _TRAILER = "Nightlab-Incumbent"
-_UNFINISHED = {
-    "MERGE_HEAD": "merge",
-    "CHERRY_PICK_HEAD": "cherry-pick",
-    "REVERT_HEAD": "revert",
-    "rebase-merge": "rebase",
-    "rebase-apply": "rebase",
-}
-"""What git leaves in its folder while it waits for the user, and the command that ends it."""
 
 
 class How(str, Enum):
@@ -64,61 +58,6 @@ class _Conflict(Exception):
         super().__init__(", ".join(files))
 
 
-def find_target(
-    repository: Repository, base: str, campaigns: Sequence[str], wanted: str | None = None
-) -> str:
-    """The branch to merge into: `wanted`, else main or master, else the one that is checked out.
-
-    It must hold `base`, where the campaign began. Branches below the prefixes `campaigns` are
-    Nightlab's own. Raises NightlabError where there is no such branch.
-    """
-
-    below = tuple(f"{prefix}/" for prefix in campaigns)
-    own = [name for name in repository.repo.branches.local if not name.startswith(below)]
-    if wanted is not None and wanted not in own:
-        raise NightlabError(_not_yours(wanted, below, own))
-    head = "" if repository.repo.head_is_unborn else repository.branch_name()
-    for name in (wanted,) if wanted is not None else ("main", "master", head):
-        if name in own and _holds(repository, name, base):
-            return name
-    who = f"{wanted} does not hold" if wanted else "neither main nor master holds"
-    holding = [name for name in own if _holds(repository, name, base)]
-    mend = f"give --into: {', '.join(holding)}" if holding else _no_branch(repository, base)
-    raise NightlabError(f"{who} the commit {base[:12]} that the campaign began from; {mend}")
-
-
-def _not_yours(wanted: str, below: tuple[str, ...], own: Sequence[str]) -> str:
-    if wanted.startswith(below):
-        return f"{one_line(wanted)} is a campaign's branch; name one of your own with --into"
-    known = f"; there are: {', '.join(own)}" if own else ""
-    return f"there is no branch {one_line(wanted)} here{known}"
-
-
-def _holds(repository: Repository, branch: str, commit: str) -> bool:
-    """Whether a branch (an alias of one aside) has this commit in its past."""
-    ref = repository.repo.references.get(f"refs/heads/{branch}")
-    if ref is None or ref.type != ReferenceType.DIRECT or not repository.has(commit):
-        return False
-    with _all_objects(repository):
-        return _descends(repository.repo, str(ref.target), commit)
-
-
-def _no_branch(repository: Repository, base: str) -> str:
-    if repository.repo.is_shallow:
-        return "this clone is shallow: `git fetch --unshallow` may bring it"
-    return f"`git branch NAME {base[:12]}` makes a branch that does, for --into NAME"
-
-
-def _is_there(repo: pygit2.Repository, commit: str) -> bool:
-    """Whether this names a commit, and one that is here; what was imported may be any text."""
-    return bool(re.fullmatch(r"[0-9a-f]{40}", commit)) and commit in repo
-
-
-def _descends(repo: pygit2.Repository, commit: str, ancestor: str) -> bool:
-    there = _is_there(repo, ancestor)
-    return commit == ancestor or (there and bool(repo.descendant_of(commit, ancestor)))
-
-
 class Merge:
     """A campaign's incumbent and the branch `into` which it may go. Only `land` writes anything.
 
@@ -138,21 +77,21 @@ class Merge:
         self.measured = measured
         self.before = repository.tip(into) or ""
         self.line = history.lineage()
-        with _all_objects(repository):
+        with all_objects(repository):
             self._refuse_what_is_elsewhere()
             self.reached, self.brought, self.unmeasured = self._look_back()
             past = self.reached.commit
             repo = repository.repo
-            self.left = tuple(t for t in self.line if not _descends(repo, past, t.commit))
+            self.left = tuple(t for t in self.line if not descends(repo, past, t.commit))
 
     def _refuse_what_is_elsewhere(self) -> None:
         """Raise NightlabError for an incumbent that another tool made, and that git knows not."""
         repo, commit = self.repository.repo, self.history.incumbent.commit
-        if not _is_there(repo, commit):
+        if not is_there(repo, commit):
             raise NightlabError(
                 f"the incumbent's commit {one_line(commit)} is not in this repository"
             )
-        if not _descends(repo, commit, self.history.baseline.commit):
+        if not descends(repo, commit, self.history.baseline.commit):
             raise NightlabError(
                 f"the incumbent, {commit[:12]}, was not built on the campaign's baseline; merge it"
                 " by hand"
@@ -195,9 +134,9 @@ class Merge:
             messages = self._messages(repo[after].peel(pygit2.Commit))
             files = self._touched(repo, after)
         same = after == self.history.incumbent.commit
-        checkout = self.checkout()
+        checkout = self.checkout
         if checkout is not None:
-            self._refuse_to_write_over(checkout, files)
+            refuse_to_write_over(self.repository, checkout, self.before, files)
         return Preview(messages, same, files)
 
     def _messages(self, last: pygit2.Commit) -> tuple[str, ...]:
@@ -207,64 +146,24 @@ class Merge:
             (last,) = last.parents
         return tuple(reversed(messages))
 
-    def checkout(self) -> Path | None:
-        """The one checkout that is on the branch, if any. Raises NightlabError where git waits."""
-        there = self.repository.checkouts()
-        for git, folder in there.items():
-            what = _unfinished(git, self.into)
-            if what:
-                mend = f"finish it, or `git {what} --abort` there, first"
-                raise NightlabError(f"{folder} is in the middle of a {what}: {mend}")
-        on_it = [folder for git, folder in there.items() if is_on(git, self.into)]
-        if len(on_it) > 1:
-            both = " and ".join(map(str, on_it))
-            raise NightlabError(f"{self.into} is checked out in {both}; leave it in one of them")
-        common = self.repository.common
-        if common not in there and is_on(common, self.into) and not _is_bare(common):
-            raise NightlabError(f"{self.into} is checked out by {common}; merge from there")
-        if on_it and not on_it[0].is_dir():
-            mend = "`git worktree prune` if it is gone for good"
-            raise NightlabError(f"{self.into} is checked out in {on_it[0]}, which is away: {mend}")
-        return on_it[0] if on_it else None
-
     def _touched(self, repo: pygit2.Repository, after: str) -> tuple[str, ...]:
         old, new = (repo[commit].peel(pygit2.Tree) for commit in (self.before, after))
         sides = (side for d in old.diff_to_tree(new).deltas for side in (d.old_file, d.new_file))
         return tuple(sorted({os.fsdecode(side.raw_path) for side in sides}))
 
-    def _refuse_to_write_over(self, checkout: Path, files: Sequence[str]) -> None:
-        if not files:
-            return
-        status = self.repository.git(
-            *("--no-optional-locks", "--literal-pathspecs", "status", "--porcelain=v1", "-z"),
-            *("--untracked-files=all", "--ignored=traditional", "--no-renames", "--", *files),
-            at=checkout,
-        )
-        if status.returncode:
-            raise NightlabError(f"git cannot look at {checkout}: {one_line(status.stderr)}")
-        told = [(line[:2], line[3:]) for line in status.stdout.split("\0") if line]
-        edited = [name for state, name in told if state not in ("??", "!!")]
-        loose = [name for state, name in told if state in ("??", "!!")]
-        loose += _in_the_way(checkout, files, self.repository.files(self.before).entries)
-        if edited:
-            raise NightlabError(
-                f"not committed in {checkout}, and touched by the merge: {_names(edited)};"
-                " commit or stash them first"
-            )
-        if loose:
-            raise NightlabError(
-                f"not in git, and in the way of the merge in {checkout}: {_names(loose)};"
-                " move them away first"
-            )
+    @property
+    def checkout(self) -> Path | None:
+        """The one checkout that is on the branch, if any. Raises NightlabError where git waits."""
+        return checkout_of(self.repository, self.into)
 
     # -- making ------------------------------------------------------------------------------
 
     def land(self, how: How) -> str:
         """Merge. Returns the branch's new commit. Raises NightlabError having moved nothing."""
         self.look(how)
-        with _all_objects(self.repository):
+        with all_objects(self.repository):
             after = self._make(self.repository.repo, how)
-        checkout = self.checkout()
+        checkout = self.checkout
         self._refuse_if_moved(self.before)
         words = self._forward(after) if checkout else self._swap(after)
         done = self.repository.git(*words, at=checkout)
@@ -334,7 +233,7 @@ class Merge:
     def _replay(self, repo: pygit2.Repository, trial: Trial, tip: str) -> str:
         """The same commit on another one, by the same author; none where it would be empty."""
         for commit in (trial.parent, trial.commit):
-            if not _is_there(repo, commit):
+            if not is_there(repo, commit):
                 gone = f"commit {one_line(commit)}, which trial {trial.number} needs, is not here"
                 raise NightlabError(f"{gone}, so it can't be replayed: give --squash")
         old = repo[trial.commit].peel(pygit2.Commit)
@@ -375,7 +274,7 @@ class _Known:
 
     def __init__(self, repo: pygit2.Repository, trials: Sequence[Trial]) -> None:
         self._commits = {trial.commit: trial for trial in trials}
-        there = (trial for trial in trials if trial.number and _is_there(repo, trial.commit))
+        there = (trial for trial in trials if trial.number and is_there(repo, trial.commit))
         self._replays = {_mark(repo[t.commit].peel(pygit2.Commit)): t for t in there}
 
     def trial(self, commit: pygit2.Commit) -> Trial | None:
@@ -406,53 +305,12 @@ def _three_way(repo: pygit2.Repository, ancestor: str, ours: str, theirs: str) -
 
 
 @contextmanager
-def _all_objects(repository: Repository) -> Iterator[None]:
-    """Raise NightlabError where git lacks an object, or cannot write one."""
-    try:
-        yield
-    except (KeyError, OSError, pygit2.GitError) as error:
-        mend = "`git fetch --unshallow`" if repository.repo.is_shallow else "see `git fsck`"
-        raise NightlabError(f"git cannot merge in {repository.common} ({error}); {mend}") from error
-
-
-@contextmanager
 def _aside(repository: Repository) -> Iterator[pygit2.Repository]:
     """A store that reads the repository's objects; what is made there goes with it."""
-    with tempfile.TemporaryDirectory(prefix="nightlab-merge-") as folder, _all_objects(repository):
+    with tempfile.TemporaryDirectory(prefix="nightlab-merge-") as folder, all_objects(repository):
         repo = pygit2.init_repository(folder, bare=True)
         repo.odb.add_disk_alternate(str(repository.common / "objects"))
         yield repo
-
-
-def _unfinished(git: Path, branch: str) -> str:
-    """The git command that is under way in a checkout and that the branch is part of, or ""."""
-    for name, what in _UNFINISHED.items():
-        place = git / name
-        rebased = place / "head-name"
-        mine = is_on(git, branch) or (
-            rebased.is_file() and rebased.read_text().strip() == f"refs/heads/{branch}"
-        )
-        if place.exists() and mine:
-            return "am" if (place / "applying").exists() else what
-    return ""
-
-
-def _is_bare(git: Path) -> bool:
-    return bool(pygit2.Repository(str(git)).is_bare)
-
-
-def _in_the_way(
-    checkout: Path, files: Sequence[str], tracked: dict[str, tuple[pygit2.Oid, int]]
-) -> list[str]:
-    """Files outside git that stand where the merge wants a folder."""
-    above = {parent.as_posix() for name in files for parent in Path(name).parents[:-1]}
-    found = [name for name in above if name not in tracked]
-    return sorted(n for n in found if (checkout / n).is_symlink() or (checkout / n).is_file())
-
-
-def _names(files: Sequence[str]) -> str:
-    shown = ", ".join(one_line(name) for name in files[:5])
-    return shown + (f" and {len(files) - 5} more" if len(files) > 5 else "")
 
 
 def _gain(history: History, reference: Trial) -> str:

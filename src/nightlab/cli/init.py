@@ -253,7 +253,7 @@ def _config(folder: Path) -> str:
     from nightlab.program import read_program
     from nightlab.report.config import config_rows, config_table
     from nightlab.run.platform import detect_platform
-    from nightlab.study import Settings
+    from nightlab.settings import Settings
 
     program = read_program(folder / "program.md", Settings)
     change, run = program.settings.change, program.settings.run
@@ -274,7 +274,9 @@ def _next_steps(study: Study, preset: Preset | None) -> list[str]:
     if missing_inputs(study.folder, study.settings.run.inputs):
         command = preset.prepare if preset else "python prepare.py"
         steps.append(f"{command}       # make the data")
-    if study.repository.uncommitted():
-        steps.append("git add -A . && git commit -m study    # only what is committed is measured")
+    changed = [n for n in study.repository.uncommitted() if n != study.results.name]
+    if changed:
+        names = shlex.join(changed) if len(changed) <= 3 else "program.md"
+        steps.append(f"git add {names} && git commit -m study    # only what is committed counts")
     look = "nightlab check --run    # look before you leap: one run of the baseline"
     return [*steps, look, "nightlab run"]

@@ -75,7 +75,8 @@ def merge(
 
 def _open(study: Study, campaign: Campaign, into: str | None) -> Merge | None:
     """The merge, None where the campaign has kept nothing."""
-    from nightlab.change.merge import Merge, find_target
+    from nightlab.change.merge import Merge
+    from nightlab.change.target import find_target
 
     history = campaign.history
     if not history.lineage():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nightlab.program.policy import Policy
-from nightlab.study import Settings
+from nightlab.settings import Settings
 from nightlab.types import Direction
 
 

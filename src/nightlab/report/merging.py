@@ -67,7 +67,7 @@ def would_lines(merging: Merge, how: How, preview: Preview) -> list[str]:
     count = len(preview.messages)
     what = counted(count, "commit")
     what = f"the {what} as they are" if preview.as_they_are else what
-    checkout = merging.checkout()
+    checkout = merging.checkout
     where = f"checked out in {checkout}" if checkout else "not checked out anywhere"
     into, before = merging.into, merging.before[:7]
     lines = [f"{how.value}: would move {into} ({where}) from {before} forward by {what}:"]
@@ -81,7 +81,7 @@ def would_lines(merging: Merge, how: How, preview: Preview) -> list[str]:
 def done_lines(merging: Merge, after: str) -> list[str]:
     """What a merge has done, and how to take it back."""
     into, before = merging.into, merging.before[:12]
-    checkout = merging.checkout()
+    checkout = merging.checkout
     files = f", with its files in {checkout}" if checkout else ""
     at = f" -C {shlex.quote(str(checkout))}" if checkout else ""
     back = f"git{at} reset --keep {before}" if checkout else f"git branch -f {into} {before}"

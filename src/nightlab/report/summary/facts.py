@@ -8,7 +8,8 @@ from pathlib import Path
 
 from nightlab.campaign import Campaign
 from nightlab.remember.record import Record
-from nightlab.study import Settings, Study
+from nightlab.settings import Settings
+from nightlab.study import Study
 from nightlab.types import Decision, History, Trial
 
 
