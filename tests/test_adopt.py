@@ -245,3 +245,14 @@ def test_from_the_command_line(tmp_path: Path) -> None:
     shown = run.invoke(app, ["-C", str(study.folder), "show", "1"]).output
     assert "run 2 (imported): ok, val_bpb 1.485" in shown
     assert nightlab.Study.open(study.folder).best.trial == 4
+
+
+def test_a_commit_that_stands_in_two_rows_is_no_trouble(tmp_path: Path) -> None:
+    study = as_study(session(tmp_path / "s"))
+    lines = study.results.read_text().splitlines()
+    first = lines[2].split("\t")[0]
+    twice = [line if n < 3 else first + line[7:] for n, line in enumerate(lines)]
+    study.results.write_text("\n".join(twice) + "\n")
+    campaign = study.campaign(adopt(study, study.results).tag)
+    assert [trial.number for trial in campaign.history.lineage()] == [1, 4]
+    assert summary_text(study, campaign)

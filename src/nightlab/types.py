@@ -271,12 +271,15 @@ class History:
         With parallel runs a kept trial may have been built beside another one, and not on it; the
         one that was beaten is then not among the incumbent's ancestors.
         """
-        made = {trial.commit: trial for trial in self.trials}
-        line: list[Trial] = []
-        trial = self.incumbent
+        made: dict[str, Trial] = {}
+        below: dict[int, Trial] = {}
+        for trial in self.trials:  # a commit may be there twice, in an imported table
+            below[trial.number] = made.get(trial.parent, self.baseline)
+            made[trial.commit] = trial
+        line, trial = [], self.incumbent
         while trial.number:
             line.append(trial)
-            trial = made.get(trial.parent, self.baseline)
+            trial = below[trial.number]
         return tuple(reversed(line))
 
     def differences(self, trial: Trial, reference: Trial, metric: str = "") -> dict[int, float]:
