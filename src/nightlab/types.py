@@ -275,7 +275,8 @@ class History:
         below: dict[int, Trial] = {}
         for trial in self.trials:  # a commit may be there twice, in an imported table
             below[trial.number] = made.get(trial.parent, self.baseline)
-            made[trial.commit] = trial
+            if trial.verdict and trial.verdict.decision is Decision.KEEP:
+                made[trial.commit] = trial
         line, trial = [], self.incumbent
         while trial.number:
             line.append(trial)
