@@ -8,6 +8,7 @@ avoid: for a command the bare start of the same processes, for a call nothing. E
 the same run on the same machine; medians of paired rounds are quoted. The last table is side by
 side with labloop: the same two commands, one that proposes and one that measures, each tool's
 command line, and the difference of a long and a short session, so that starting up cancels.
+No reports are written: they come once a session, whatever its length.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ run:
   seeds: [1, 2]
 judge: {{keep: any}}
 stop: {{}}
+report: {{with: [], every: 0}}
 ```
 
 ```policy
