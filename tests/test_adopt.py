@@ -15,6 +15,7 @@ from nightlab.cli import app
 from nightlab.remember.table import format_table, parse_table
 from nightlab.report.build import write_reports
 from nightlab.report.export import results_table
+from nightlab.report.status import status
 from nightlab.report.summary import summary_text
 from nightlab.study import Study, open_study
 from nightlab.types import NightlabError
@@ -135,8 +136,11 @@ def test_there_is_a_report_and_it_says_whose_numbers_they_are(tmp_path: Path) ->
     campaign = study.campaign("mar5")
     text = summary_text(study, campaign)
     assert "**val_bpb 1.61 -> 1.165" in text
-    assert "4 trials and their verdicts come from results.tsv, as another tool wrote them" in text
-    assert "Measured by another tool" in text
+    assert (
+        "The first 4 trials came with results.tsv, verdicts and all, as another tool wrote it"
+        in text
+    )
+    assert "Measured by another tool, with seeds" in text
     assert write_reports(study, campaign)
 
 
@@ -256,3 +260,43 @@ def test_a_commit_that_stands_in_two_rows_is_no_trouble(tmp_path: Path) -> None:
     campaign = study.campaign(adopt(study, study.results).tag)
     assert [trial.number for trial in campaign.history.lineage()] == [1, 4]
     assert summary_text(study, campaign)
+
+
+def test_the_results_file_follows_when_both_ends_are_measured_again(tmp_path: Path) -> None:
+    study = as_study(session(tmp_path / "s"))
+    adopt(study, study.results)
+    study.run(tag="mar5", trials=1)
+    again = format_table(results_table(study.campaign("mar5")))
+    assert study.results.read_text() == again
+    study.results.unlink()
+    write_reports(study, study.campaign("mar5"))
+    assert study.results.read_text() == again
+
+
+def test_a_baseline_that_is_not_here_is_said_to_be_replaced(tmp_path: Path) -> None:
+    study = as_study(session(tmp_path / "s"))
+    lines = study.results.read_text().splitlines()
+    study.results.write_text("\n".join([lines[0], "fffffff" + lines[1][7:], lines[3]]) + "\n")
+    (note,) = adopt(study, study.results).notes
+    assert "fffffff, is not here" in note and "HEAD" in note
+
+
+def test_a_baseline_that_crashed_stays_in_the_table(tmp_path: Path) -> None:
+    study = as_study(session(tmp_path / "s"))
+    lines = study.results.read_text().splitlines()
+    cells = lines[1].split("\t")
+    lines[1] = "\t".join([cells[0], "0.000000", "0.0", "crash", "baseline"])
+    study.results.write_text("\n".join(lines) + "\n")
+    before = parse_table(study.results.read_text())
+    adopt(study, study.results)
+    assert parse_table(format_table(results_table(study.campaign("mar5")))).rows == before.rows
+
+
+def test_a_campaign_that_was_only_imported_claims_no_runs_of_its_own(tmp_path: Path) -> None:
+    study = as_study(session(tmp_path / "s"))
+    adopt(study, study.results)
+    campaign = study.campaign("mar5")
+    assert status(study, campaign)["runs"] == 0
+    assert "with seeds and on a machine that its table doesn't name" in summary_text(
+        study, campaign
+    )

@@ -172,7 +172,7 @@ def test_a_branch_that_somebody_moved_is_left_alone(study: Study) -> None:
     git(study.folder, "commit", "--allow-empty", "-qm", "mine")
     git(study.folder, "branch", "-f", "autoresearch/toy", "main")
     mine = git(study.folder, "rev-parse", "main")
-    with pytest.raises(NightlabError, match="not where Nightlab left it"):
+    with pytest.raises(NightlabError, match="and not by Nightlab; put it back"):
         work(study, [], loss_of)
     assert git(study.folder, "rev-parse", "autoresearch/toy") == mine
 

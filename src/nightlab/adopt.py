@@ -66,7 +66,7 @@ def _read(study: Study, path: Path) -> tuple[bytes, Table]:
     if table.metric != metric:
         raise NightlabError(
             f"{path.name} is about {table.metric}, and the policy of program.md about {metric};"
-            " they must be the same"
+            " write the same into PRIMARY, or into the table's header if it is but another name"
         )
     return path.read_bytes(), table
 
@@ -107,7 +107,7 @@ def _write(
         kept=sum(_is_kept(row) for row in table.rows[1:]),
         found=len(look.pinned),
         goes_on=best is not None,
-        notes=tuple(strange_keeps(table, study.program.policy.direction)),
+        notes=(*look.notes, *strange_keeps(table, study.program.policy.direction)),
     )
 
 
@@ -131,6 +131,7 @@ class _Look:
     def __init__(self, study: Study, table: Table) -> None:
         self.study = study
         self.pinned: dict[int, str] = {}
+        self.notes: list[str] = []
         self.trial = 0
         self.builder, self.base = self._baseline(table)
 
@@ -148,6 +149,10 @@ class _Look:
             except NightlabError:
                 continue
         head = repository.head()
+        self.notes.append(
+            f"the baseline's commit, {table.rows[0].commit}, is not here, or not a study like this"
+            f" one; HEAD ({head[:7]}) stands in for it"
+        )
         return self.study.builder(head), head
 
     def find(self, name: str, incumbent: str) -> Found | None:

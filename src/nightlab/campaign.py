@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from nightlab.types import (
     Change,
     Decision,
     History,
+    Idea,
     Job,
     Measurement,
     NightlabError,
@@ -209,7 +211,8 @@ class Campaign:
                 f"trial {trial}, the incumbent, no longer runs ({measurement.outcome.value}:"
                 f" {measurement.detail}); begin again with `nightlab run --new`"
             )
-        if trial == 0 and self.baseline_measured:
+        again = self.state.trial(trial).verdict is not None
+        if again or (trial == 0 and self.baseline_measured):
             self.save()
             self._rebuild_results()
 
@@ -266,6 +269,8 @@ class Campaign:
         while self.state.refused_in_a_row < REFUSALS:
             try:
                 idea = proposer.propose(self.history)
+                if not isinstance(idea, Idea):
+                    raise TypeError(f"it proposed {type(idea).__name__}, where an Idea is needed")
             except NothingToPropose as nothing:
                 self.exhausted = one_line(str(nothing), 400)
                 return False
@@ -279,7 +284,8 @@ class Campaign:
             except Refused as refused:
                 reason = one_line(str(refused), 400)
                 summary = one_line(idea.summary)
-                self._add(ChangeRefused(summary, idea.emitter, reason, dict(idea.parameters)))
+                asked = {name: _storable(value) for name, value in idea.parameters.items()}
+                self._add(ChangeRefused(summary, idea.emitter, reason, asked))
                 self.save()
                 proposer.refused(idea, reason)
                 continue
@@ -388,10 +394,26 @@ class Campaign:
                 f"branch {self.branch} is gone; `git branch {self.branch} {wanted[:12]}` makes it"
                 " again, then run `nightlab run`"
             )
+        if tip is not None and self.branch_was_made and tip not in (wanted, expected):
+            raise NightlabError(
+                f"branch {self.branch} was moved to {tip[:12]}, and not by Nightlab; put it back"
+                f" with `git branch -f {self.branch} {wanted[:12]}`, then run `nightlab run`"
+            )
         self.repository.move(self.branch, wanted, expected if self.branch_was_made else None)
+
+    def restore_results(self) -> None:
+        """Make results.tsv again where it is gone."""
+        if not self.place.results.exists():
+            self._rebuild_results()
 
     def _rebuild_results(self) -> None:
         order = [self.state.trial(number) for number in self.state.order]
-        history = self.history
-        first = [history.baseline] if history.baseline.values(history.metric) else []
+        baseline = self.history.baseline
+        first = [baseline] if baseline.values(self.history.metric) or baseline.failed else []
         self._results.rebuild(self.history, [*first, *order])
+
+
+def _storable(value: object) -> object:
+    """What an idea asked for, as JSON can hold it."""
+    whole = isinstance(value, (bool, int, str)) or (isinstance(value, float) and isfinite(value))
+    return value if whole else str(value)

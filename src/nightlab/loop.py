@@ -15,6 +15,9 @@ from nightlab.judge import Judge
 from nightlab.program.settings import Section
 from nightlab.propose import Proposer
 from nightlab.run import Runner
+from nightlab.types import NightlabError
+
+_TIME = re.compile(r"([01]?\d|2[0-3]):[0-5]\d")
 
 
 class StopSettings(Section):
@@ -35,7 +38,7 @@ class StopSettings(Section):
     @field_validator("at")
     @classmethod
     def _a_time_of_day(cls, at: str | None) -> str | None:
-        if at is not None and not re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d", at):
+        if at is not None and not _TIME.fullmatch(at):
             raise ValueError(f'{at!r} is not a time of day; write it in quotes, as in "05:00"')
         return at
 
@@ -64,6 +67,8 @@ class Stop:
         self.clock = clock
         self.requested = ""
         at = until or settings.at
+        if at is not None and not _TIME.fullmatch(at):
+            raise NightlabError(f"{at!r} is not a time of day; write it as 05:00")
         self.deadline = next_time(at, clock()) if at else None
         self.limit: int | None = settings.trials
         self._settled_before = 0
@@ -148,11 +153,11 @@ def run_loop(
                 campaign.save()
             for measurement in runner.interrupt():
                 campaign.record(measurement)
-    except KeyboardInterrupt:
-        why = "interrupted"
+    except Exception as error:
+        why = f"it failed: {error}" if str(error) else f"it failed: {type(error).__name__}"
         raise
     except BaseException as error:
-        why = f"it failed: {error}" if str(error) else f"it failed: {type(error).__name__}"
+        why = str(error) or "interrupted"
         raise
     finally:
         campaign.end_session(why)

@@ -127,6 +127,16 @@ def test_another_study_is_not_written_over(tmp_path: Path) -> None:
         ({"space": {"x": {"type": "floot", "low": 0, "high": 1}}}, "space: x:"),
         ({"start": {"z": 1.0}}, "start: z is not in the space"),
         ({"start": {"x": 99.0}}, "start: x = 99.0 is outside its range"),
+        ({"space": [1]}, "space: give a mapping"),
+        ({"space": {1: (0.0, 1.0)}}, "1 is not a plain name"),
+        ({"space": {"x": 3}}, "space: x: give a pair"),
+        ({"space": {"x": "ab"}}, "space: x: give a pair"),
+        ({"space": {"x": {"type": "int", "low": 0, "hihg": 1}}}, "space: x: high is needed"),
+        ({"policy": 5}, "policy: give a text"),
+        ({"seeds": 7}, "seeds: give a sequence"),
+        ({"seeds": (7,)}, 'keep="any"'),
+        ({"trials": -1}, "trials: -1"),
+        ({"trials": 2.5}, "trials: 2.5"),
         ({"policy": "improve loss"}, "PRIMARY: .improve loss. is not understood"),
         ({"seeds": ()}, "seeds"),
         ({"propose": "searhc"}, "did you mean|no proposer"),
@@ -162,3 +172,66 @@ def test_an_interrupt_passes_and_the_session_is_put_away(tmp_path: Path) -> None
     study = nightlab.optimize(pressed, SPACE, "minimize loss", trials=2, folder=place)
     assert {t.number for t in study.trials} == set(range(1, len(study.trials) + 1))
     assert all(t.verdict for t in study.trials)
+
+
+def test_what_is_no_function_is_told_before_anything_is_made(tmp_path: Path) -> None:
+    for wrong, message in ((5, "int is not a function"), (lambda: 1.0, "must take parameters")):
+        with pytest.raises(nightlab.NightlabError, match=message):
+            nightlab.optimize(wrong, SPACE, "minimize loss", folder=tmp_path / "x")  # type: ignore[arg-type]
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_seed_is_given_by_name_where_it_can_only_be_so() -> None:
+    seen: list[int] = []
+
+    def by_name(parameters: dict[str, Any], *, seed: int = 1) -> float:
+        seen.append(seed)
+        return bowl(parameters, seed)
+
+    nightlab.optimize(by_name, SPACE, "minimize loss", trials=0, seeds=(3, 4))
+    assert seen == [3, 4]
+
+
+def test_a_function_may_ask_for_a_reporter_and_change_what_it_is_given() -> None:
+    def whole(parameters: dict[str, Any], seed: int, report: Any) -> float:
+        report(1, 0.5, loss=2.0)
+        value = bowl(parameters, seed)
+        parameters.clear()
+        return value
+
+    study = nightlab.optimize(whole, SPACE, "minimize loss", trials=1)
+    assert study.trials[0].parameters.keys() == SPACE.keys()
+
+
+def test_leaving_the_process_is_a_crash_of_that_trial() -> None:
+    def leaves(parameters: dict[str, Any], seed: int) -> float:
+        if parameters["x"] != 0.0:
+            raise SystemExit(3)
+        return 1.0 + seed
+
+    study = nightlab.optimize(leaves, SPACE, "minimize loss", start={"x": 0.0, "y": 0}, trials=4)
+    assert len(study.trials) == 4 and all(trial.verdict for trial in study.trials)
+
+
+def test_a_function_that_fails_at_the_baseline_is_named_with_its_cause() -> None:
+    def broken(parameters: dict[str, Any], seed: int) -> float:
+        raise ZeroDivisionError("by zero")
+
+    with pytest.raises(nightlab.NightlabError, match=r"fails at the baseline \(ZeroDiv") as caught:
+        nightlab.optimize(broken, SPACE, "minimize loss", trials=1)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+def test_another_campaign_can_be_begun(tmp_path: Path) -> None:
+    study = nightlab.optimize(bowl, SPACE, "minimize loss", trials=1, folder=tmp_path / "toy")
+    first = study.status()["campaign"]
+    for _ in range(2):
+        study.run(trials=0, new=True)
+        assert study.status()["campaign"] != first
+
+
+def test_whole_bounds_of_any_kind_make_whole_numbers() -> None:
+    numpy = pytest.importorskip("numpy")
+    space = {"a": (numpy.int64(0), numpy.int64(9))}
+    study = nightlab.optimize(lambda p: float(p["a"]), space, "minimize loss", trials=0)
+    assert isinstance(study.baseline.parameters["a"], int)

@@ -91,3 +91,31 @@ except AttributeError as error:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+class Odd:
+    """Proposes what it is given."""
+
+    def __init__(self, *ideas: object) -> None:
+        self.ideas = list(ideas)
+
+    def propose(self, history: object) -> object:
+        return self.ideas.pop(0)
+
+    def refused(self, idea: object, reason: str) -> None:
+        pass
+
+
+def test_a_proposer_that_proposes_nonsense_is_told_and_loses_nothing(study: nightlab.Study) -> None:
+    for nonsense in (None, "x = 3"):
+        with pytest.raises(nightlab.NightlabError, match="the proposer failed: TypeError"):
+            study.run(proposer=Odd(nonsense), runner=InProcessRunner(loss_of))  # type: ignore[arg-type]
+    odd = Odd(move("no number", x=float("nan")), move("right", x=3.0), None)
+    with pytest.raises(nightlab.NightlabError, match="NoneType"):
+        study.run(proposer=odd, runner=InProcessRunner(loss_of))  # type: ignore[arg-type]
+    assert study.status()["refused"] == 1 and len(study.trials) == 1
+
+
+def test_a_time_that_is_none_is_told(study: nightlab.Study) -> None:
+    with pytest.raises(nightlab.NightlabError, match="'99:99' is not a time of day"):
+        study.run(until="99:99")

@@ -97,7 +97,7 @@ def test_a_trial_dropped_on_an_easy_seed_is_compared_fairly() -> None:
     dropped = trial(1, {1: 1.1}, DISCARD, summary="wider")
     row = row_of(history(dropped), dropped)
     assert (row.value, row.status) == (1.6, DISCARD)
-    assert row.description == "wider: +0.100000 vs baseline (improvement)"
+    assert row.description == "wider: +0.100000 vs baseline (why)"
 
 
 def test_a_crash_is_zeros_or_dashes_with_its_reason_on_one_line() -> None:

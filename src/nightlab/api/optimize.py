@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -17,10 +18,10 @@ from nightlab.program.edit import space_lines
 from nightlab.program.problem import ProgramError
 from nightlab.program.space import Parameter
 from nightlab.propose.build import find_proposer
-from nightlab.run.function import Function, FunctionRunner
+from nightlab.run.function import Function, FunctionRunner, caller
 from nightlab.settings import Settings
 from nightlab.study import open_study
-from nightlab.types import NightlabError, Value
+from nightlab.types import NightlabError, Value, one_line
 
 Range: TypeAlias = "Mapping[str, Any] | tuple[float, float] | Sequence[Value]"
 """A parameter as program.md writes it, a pair (low, high), or a list of choices."""
@@ -70,6 +71,8 @@ def optimize(
     and seeds. `say` is called with a line for each thing that matters. Raises NightlabError for
     what makes no sense.
     """
+    caller(function)
+    _check_arguments(space, policy, seeds, trials, keep)
     written = policy if "PRIMARY" in policy else f"PRIMARY: {policy}"
     parameters = {name: _parameter(name, given) for name, given in space.items()}
     program = _PROGRAM.format(
@@ -86,9 +89,34 @@ def optimize(
     _lay(place, program, json.dumps(values, indent=1) + "\n")
     inner = open_study(place)
     metric = inner.program.policy.metric
-    study = Study(inner, None, lambda: FunctionRunner(function, metric), owns=temporary)
-    study.run(trials, say=say)
+    runner = FunctionRunner(function, metric)
+    study = Study(inner, None, lambda: runner, owns=temporary)
+    try:
+        study.run(trials, say=say)
+    except NightlabError:
+        if runner.error is None or not study.is_unmeasured:
+            raise
+        what = one_line(f"{type(runner.error).__name__}: {runner.error}")
+        mend = "mend the function, or give other values in `start`"
+        raise NightlabError(
+            f"the function fails at the baseline ({what}); {mend}"
+        ) from runner.error
     return study
+
+
+def _check_arguments(space: Any, policy: Any, seeds: Any, trials: Any, keep: str) -> None:
+    """Raise NightlabError for what is of another kind than it should be."""
+    if not isinstance(space, Mapping) or not space:
+        raise NightlabError('space: give a mapping, as in {"rate": (0.001, 1.0)}')
+    if not isinstance(policy, str):
+        raise NightlabError('policy: give a text, as in "minimize loss"')
+    if isinstance(seeds, str) or not isinstance(seeds, Sequence):
+        raise NightlabError("seeds: give a sequence of whole numbers, as in (7, 11, 19)")
+    if not isinstance(trials, int) or isinstance(trials, bool) or trials < 0:
+        raise NightlabError(f"trials: {trials!r} is not a number of trials")
+    if keep == "evidence" and len(set(seeds)) < 2:
+        mend = 'give more, or keep="any", which keeps any improvement'
+        raise NightlabError(f"seeds: evidence needs two or more to measure the noise; {mend}")
 
 
 def one_name(function: Function) -> str:
@@ -99,12 +127,16 @@ def one_name(function: Function) -> str:
 
 def _parameter(name: str, given: Range) -> Parameter:
     """The parameter that a range means. Raises NightlabError naming it."""
-    if not name.isidentifier():
+    if not isinstance(name, str) or not name.isidentifier():
         raise NightlabError(f"space: {name!r} is not a plain name, as in learning_rate")
+    if isinstance(given, str) or not isinstance(given, (Mapping, Sequence)):
+        raise NightlabError(
+            f"space: {name}: give a pair (low, high), a list of choices or a mapping"
+        )
     if isinstance(given, tuple) and len(given) == 2 and not any(isinstance(v, str) for v in given):
         low, high = given
-        whole = isinstance(low, int) and isinstance(high, int)
-        entry: Any = {"type": "int" if whole else "float", "low": low, "high": high}
+        kind = int if isinstance(low, Integral) and isinstance(high, Integral) else float
+        entry: Any = {"type": kind.__name__, "low": kind(low), "high": kind(high)}
     elif isinstance(given, Mapping):
         entry = dict(given)
     else:
@@ -112,8 +144,17 @@ def _parameter(name: str, given: Range) -> Parameter:
     try:
         return TypeAdapter(Parameter).validate_python(entry)
     except ValidationError as error:
-        what = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
-        raise NightlabError(f"space: {name}: {what}") from None
+        raise NightlabError(f"space: {name}: {_plain(error)}") from None
+
+
+def _plain(error: ValidationError) -> str:
+    """The first mistake, in plain words."""
+    first = error.errors(include_url=False)[0]
+    key = str(first["loc"][-1]) if first["loc"] else ""
+    words = {"missing": f"{key} is needed", "extra_forbidden": f"{key} is not known"}
+    if first["type"] == "too_short":
+        return "a choice needs two values or more"
+    return words.get(first["type"], first["msg"].removeprefix("Value error, "))
 
 
 def _written(parameter: Parameter) -> dict[str, Any]:
@@ -143,6 +184,8 @@ def _lay(place: Path, program: str, values: str) -> None:
                 " folder"
             )
         return
+    if place.exists() and not place.is_dir():
+        raise NightlabError(f"{place} is a file; name a folder")
     if place.exists() and any(place.iterdir()):
         raise NightlabError(f"{place} is not empty; choose a new folder")
     _check(program)

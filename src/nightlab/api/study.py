@@ -78,6 +78,11 @@ class Study:
             self._campaign = self._inner.campaign(self._inner.pick(self._tag))
         return self._campaign
 
+    @property
+    def is_unmeasured(self) -> bool:
+        """Whether not even the baseline has a value on every seed."""
+        return not self._inner.tags() or not self.campaign.baseline_measured
+
     def run(
         self,
         trials: int | None = None,
@@ -98,7 +103,7 @@ class Study:
         if runner is None and self._build_runner is not None:
             runner = self._build_runner()
         campaign, why = self._inner.run(
-            tag=tag or self._tag,
+            tag=tag or (None if new else self._tag),
             new=new,
             trials=trials,
             until=until,

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from nightlab.cli.find import Tag, find_campaign
+from nightlab.cli.find import Tag, find_campaign, find_study
 from nightlab.types import NightlabError
 
 app = typer.Typer(help="Write the ledger in forms that other tools read.", no_args_is_help=True)
@@ -72,6 +72,17 @@ def _check_folder(output: Path) -> None:
         raise NightlabError(f"there is no folder {output.parent}; make it, or name another file")
 
 
+def _check_not_committed(output: Path) -> None:
+    """Raise NightlabError for a file of the study's own: an export is no edit of it."""
+    repository = find_study().repository
+    try:
+        name = output.resolve().relative_to(repository.study).as_posix()
+    except ValueError:
+        return
+    if output.exists() and name in repository.files(repository.head()):
+        raise NightlabError(f"{output} is in git; name another file")
+
+
 def _write(parts: Iterable[str], output: Path | None) -> None:
     """To standard output, or whole to a file; a pipe or device is written to as it stands."""
     from nightlab.remember.replace import replace_file
@@ -81,6 +92,7 @@ def _write(parts: Iterable[str], output: Path | None) -> None:
         sys.stdout.buffer.flush()
         return
     _check_folder(output)
+    _check_not_committed(output)
     if output.exists() and not output.is_file():
         with output.open("w", encoding="utf-8") as file:
             file.writelines(parts)

@@ -29,7 +29,7 @@ def import_results(
         return
     typer.echo(
         f"campaign {adopted.tag}: {adopted.trials} trials imported, {adopted.kept} of them kept;"
-        f" {adopted.found} of their commits are in this repository"
+        f" commits that are in this repository: {adopted.found}"
     )
     for note in adopted.notes:
         typer.echo(f"  {note}")

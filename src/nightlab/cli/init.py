@@ -171,7 +171,7 @@ def _make(
         if new:
             shutil.rmtree(folder, ignore_errors=True)
         raise
-    typer.echo(f"\nMade the study {folder}. Next:")
+    typer.echo(f"\nMade the study {folder.resolve().name}. Next:")
     for step in _next_steps(study, preset):
         typer.echo(f"  {step}")
 

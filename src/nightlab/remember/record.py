@@ -123,6 +123,11 @@ class Record:
         return len(self._trials)
 
     @property
+    def runs_here(self) -> int:
+        """How many runs were made, those of another tool aside."""
+        return self.runs - (self.imported.rows if self.imported else 0)
+
+    @property
     def settled(self) -> int:
         """How many trials have a verdict."""
         return sum(self.decisions.values())

@@ -173,7 +173,7 @@ def _read_header(line: str, place: str) -> tuple[str, Schema]:
 
 def _read_row(cells: Sequence[str], place: str) -> Row:
     if len(cells) != 5:
-        raise NightlabError(f"{place}: {len(cells)} columns where 5 are expected")
+        raise NightlabError(f"{place}: {len(cells)} columns where 5 are expected; a tab in a cell?")
     commit, status = cells[0].strip(), cells[3].strip().lower()
     if not commit:
         raise NightlabError(f"{place}: the commit is missing")

@@ -36,7 +36,10 @@ def row_of(history: History, trial: Trial, schema: Schema = Schema.KARPATHY) -> 
 
     The value is an estimate on the baseline's seeds, so that trials dropped early compare.
     """
-    crashed = trial.verdict is not None and trial.verdict.decision is Decision.CRASH
+    decision = trial.verdict.decision if trial.verdict else Decision.KEEP
+    if trial.number == 0 and trial.failed and not trial.values(history.metric):
+        decision = Decision.CRASH
+    crashed = decision is Decision.CRASH
     value = trial.mean(history.metric) if trial.imported else history.estimate(trial)
     value = None if crashed else value
     memory = None if crashed else _memory_gb(trial)
@@ -44,8 +47,8 @@ def row_of(history: History, trial: Trial, schema: Schema = Schema.KARPATHY) -> 
     return Row(
         commit="baseline" if plain else trial.commit[:7],
         value=None if value is None or not math.isfinite(value) else float(number_cell(value)),
-        memory_gb=None if memory is None else float(memory_cell(memory)),
-        status=trial.verdict.decision if trial.verdict else Decision.KEEP,
+        memory_gb=None if memory is None else float(memory_cell(memory)) or None,
+        status=decision,
         description="Baseline — no modifications" if plain else describe(history, trial),
     )
 
@@ -73,7 +76,9 @@ def describe(history: History, trial: Trial) -> str:
         if gain is not None and math.isfinite(gain):
             moved = history.direction.sign * gain
             effect = f"{'' if moved < 0 else '+'}{number_cell(moved)}"
-            text += f": {effect} vs baseline ({trial.verdict.rule})"
+            kept = trial.verdict.decision is Decision.KEEP
+            why = trial.verdict.rule if kept else trial.verdict.reason
+            text += f": {effect} vs baseline ({why})"
     text = one_line(text, 1000)
     # a cell that begins with a quote swallows what follows in readers that know quoting
     return text.replace('"', "'") if text.startswith('"') else text

@@ -35,6 +35,8 @@ def write_reports(study: Study, campaign: Campaign) -> list[Path]:
     """
     written: list[Path] = []
     failed: list[str] = []
+    if campaign.tag == study.tags()[-1]:
+        campaign.restore_results()
     for name in study.settings.report.with_:
         try:
             written += build_reports([name])[0].write(study, campaign)

@@ -25,7 +25,8 @@ FORMAT = 1
 def results_table(campaign: Campaign, schema: Schema = Schema.KARPATHY) -> Table:
     """The campaign's results table: the baseline if it was measured, trials as settled."""
     record, history = campaign.state, campaign.history
-    first = [history.baseline] if history.baseline.values(history.metric) else []
+    baseline = history.baseline
+    first = [baseline] if baseline.values(history.metric) or baseline.failed else []
     return table_of(history, [*first, *(record.trial(n) for n in record.order)], schema)
 
 

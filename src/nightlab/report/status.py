@@ -38,7 +38,7 @@ def status(study: Study, campaign: Campaign) -> dict[str, Any]:
         "trials": record.settled,
         "verdicts": {decision.value: record.decisions[decision] for decision in Decision},
         "refused": record.refused,
-        "runs": record.runs,
+        "runs": record.runs_here,
         "seconds": round(record.active_seconds(time.time(), running), 3),
         "cost": {"tokens": 0, "usd": 0.0},
         "isolation": began.isolation,
@@ -57,7 +57,7 @@ def status_lines(told: Mapping[str, Any], history: History) -> list[str]:
         f"{told['metric']}: {improvement_text(history)}",
         f"incumbent: {who}, commit {incumbent['commit'][:12]} on {told['branch']}",
         f"trials: {told['trials']} ({verdicts}); {told['refused']} refused",
-        f"runs: {told['runs']} in {format_seconds(told['seconds'])}",
+        f"runs: {told['runs']}; at work for {format_seconds(told['seconds'])}",
     ]
     path = "".join(sign for sign in told["ledger"] if sign.isprintable())
     return [*(one_line(line, 1000) for line in lines), f"ledger: {path}"]

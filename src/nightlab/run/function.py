@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import time
 import traceback
@@ -11,24 +12,26 @@ from typing import Any
 
 from nightlab.run import Runner
 from nightlab.run.output import measured
-from nightlab.types import Job, Measurement, Metrics, Outcome, one_line
+from nightlab.types import Job, Measurement, Metrics, NightlabError, Outcome, one_line
 
 Function = Callable[..., "float | Mapping[str, float]"]
-"""`function(parameters, seed)`, or `function(parameters)` where a seed means nothing."""
+"""`function(parameters[, seed[, report]])`; a seed is given by name where it can only be so."""
 
 
 class FunctionRunner:
     """For `nightlab.optimize`, and for looking into an experiment with a debugger.
 
     Beware: nothing stops a call that hangs, and its code shares the process with the loop. An
-    exception is a crash of that run; KeyboardInterrupt and SystemExit pass.
+    exception is a crash of that run, and SystemExit too; `error` is the last. KeyboardInterrupt
+    passes.
     """
 
     def __init__(self, function: Function, metric: str) -> None:
         self.function = function
         self.metric = metric
-        self.seeded = takes_a_seed(function)
+        self.call = caller(function)
         self.job: Job | None = None
+        self.error: BaseException | None = None
 
     def __enter__(self) -> Runner:
         return self
@@ -62,9 +65,9 @@ class FunctionRunner:
     def _call(self, job: Job) -> Measurement:
         began = time.monotonic()
         try:
-            arguments = (dict(job.parameters), job.seed)
-            given = self._metrics(self.function(*arguments[: 1 + self.seeded]))
-        except Exception as error:  # the function may be anybody's code
+            given = self._metrics(self.call(copy.deepcopy(dict(job.parameters)), job.seed))
+        except (Exception, SystemExit) as error:  # the function may be anybody's code
+            self.error = error
             job.log.write_text(traceback.format_exc(), encoding="utf-8", errors="backslashreplace")
             memory = isinstance(error, MemoryError)
             outcome = Outcome.OUT_OF_MEMORY if memory else Outcome.CRASH
@@ -84,12 +87,36 @@ class FunctionRunner:
             raise TypeError(f"it must return a number or a dict of numbers, not {kind}") from None
 
 
-def takes_a_seed(function: Function) -> bool:
-    """Whether the function can be called with a seed as its second argument."""
+def caller(function: Function) -> Callable[[dict[str, Any], int], Any]:
+    """How to call the function with parameters and a seed, by what its signature takes.
+
+    Raises NightlabError for what can't be called with parameters at all.
+    """
+    if not callable(function):
+        raise NightlabError(f"{type(function).__name__} is not a function of parameters and a seed")
     try:
-        inspect.signature(function).bind({}, 0)
-    except TypeError:
-        return False
+        bind = inspect.signature(function).bind
     except ValueError:  # a built-in without a signature
-        return True
-    return True
+        return function
+    ways: tuple[Callable[[dict[str, Any], int], tuple[tuple[Any, ...], dict[str, Any]]], ...] = (
+        lambda p, s: ((p, s), {}),
+        lambda p, s: ((p, s, _unheard), {}),
+        lambda p, s: ((p,), {"seed": s}),
+        lambda p, s: ((p,), {}),
+    )
+    for way in ways:
+        arguments, named = way({}, 0)
+        try:
+            bind(*arguments, **named)
+        except TypeError:
+            continue
+        return lambda p, s, way=way: _applied(function, way(p, s))  # type: ignore[misc]
+    raise NightlabError("the function must take parameters and a seed: f(parameters, seed)")
+
+
+def _applied(function: Function, given: tuple[tuple[Any, ...], dict[str, Any]]) -> Any:
+    return function(*given[0], **given[1])
+
+
+def _unheard(step: int, fraction: float | None, **metrics: float) -> None:
+    """Progress of a call in this process is told to nobody."""

@@ -101,7 +101,7 @@ def _session(facts: Facts) -> str:
         ("Platform", str(Platform(**record.began.platform)) if record.began else ""),
         ("Date range", f"{first} to {last}"),
         ("Total iterations", f"{trials} ({counts}); {record.refused} refused"),
-        ("Runs", f"{record.runs}, {format_seconds(record.run_seconds)} in all"),
+        ("Runs", f"{record.runs_here}, {format_seconds(record.run_seconds)} in all"),
         ("Time at work", format_seconds(busy)),
         ("Time budget", facts.settings.run.budget_text or "none"),
         ("Stopped because", record.stopped or "it is not stopped"),

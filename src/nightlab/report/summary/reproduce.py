@@ -57,8 +57,14 @@ def _seeds(facts: Facts) -> list[int]:
     return measured or list(facts.history.seeds)
 
 
+def _measured_here(facts: Facts) -> bool:
+    return any(seed >= 0 for seed in facts.history.incumbent.values(facts.history.metric))
+
+
 def _versions(facts: Facts) -> str:
     record, seeds = facts.record, ", ".join(map(str, _seeds(facts)))
+    if facts.history.incumbent.imported and not _measured_here(facts):
+        return "Measured by another tool, with seeds and on a machine that its table doesn't name."
     session = record.session
     made = f"Nightlab {session.version}" if session else "another tool"
     platform = str(Platform(**record.began.platform)) if record.began else ""

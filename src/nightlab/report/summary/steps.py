@@ -125,7 +125,12 @@ def _always(facts: Facts) -> list[str]:
             "Look at the log of the baseline with `nightlab show 0`.",
             "Mend the study, commit, and begin again with `nightlab run --new`.",
         ]
-    more = f"Go on with `nightlab run --trials {min(100, max(8, len(facts.settled)))}`."
+    best, count = facts.history.incumbent, min(100, max(8, len(facts.settled)))
+    more = f"Go on with `nightlab run --trials {count}`."
+    if not facts.study.repository.has(best.commit):
+        more = (
+            f"Begin anew with `nightlab run --new`: commit {best.commit[:12]} of the best is gone."
+        )
     if not facts.history.incumbent.number:
         return [
             more,
@@ -136,8 +141,8 @@ def _always(facts: Facts) -> list[str]:
     return [
         "Confirm the best on seeds that no decision has used, before relying on it.",
         more,
-        f"Read the largest step's diff, `nightlab show {facts.history.incumbent.number}`, and write"
-        " what it suggests into program.md.",
+        f"Read how the best was reached, `nightlab show {facts.history.incumbent.number}`, and"
+        " write what it suggests into program.md.",
     ]
 
 

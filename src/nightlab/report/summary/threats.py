@@ -59,7 +59,7 @@ def _imported(facts: Facts) -> Iterator[str]:
     if imported is None:
         return
     yield (
-        f"{counted(facts.record.imported_trials, 'trial')} and their verdicts come from"
-        f" {imported.source}, as another tool wrote them: one value each, nothing here measured or"
-        " checked it."
+        f"The first {counted(facts.record.imported_trials, 'trial')} came with {imported.source},"
+        " verdicts and all, as another tool wrote it: one value each, that nothing here measured or"
+        " checked."
     )
