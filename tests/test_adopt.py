@@ -240,7 +240,7 @@ def test_from_the_command_line(tmp_path: Path) -> None:
     study = as_study(session(tmp_path / "s"))
     run = CliRunner()
     said = run.invoke(app, ["-C", str(study.folder), "import", "results.tsv"]).output
-    assert "campaign mar5: 4 trials imported, 2 of them kept" in said
+    assert "campaign mar5: 4 trials imported, 2 kept" in said
     assert "go on with `nightlab run --tag mar5`" in said
     told = json.loads(run.invoke(app, ["-C", str(study.folder), "status", "--json"]).output)
     assert (told["trials"], told["state"], told["why"]) == (

@@ -22,13 +22,14 @@ def import_results(
 ) -> None:
     """Make a results.tsv of another tool a campaign: to report on, or to go on with."""
     from nightlab.adopt import adopt
+    from nightlab.report.markdown import counted
 
     adopted = adopt(find_study(), file, tag)
     if as_json:
         print_json(asdict(adopted))
         return
     typer.echo(
-        f"campaign {adopted.tag}: {adopted.trials} trials imported, {adopted.kept} of them kept;"
+        f"campaign {adopted.tag}: {counted(adopted.trials, 'trial')} imported, {adopted.kept} kept;"
         f" commits that are in this repository: {adopted.found}"
     )
     for note in adopted.notes:

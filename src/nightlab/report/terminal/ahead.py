@@ -53,7 +53,8 @@ def _end(scene: Scene, left: int | None, pace: float | None, now: float) -> floa
     """When the trials that are left will be done, at the pace so far."""
     if not left or pace is None:
         return None
-    return max(now, max(trial.settled for trial in scene.recent) + left * pace)
+    this_one = max(now, max(trial.settled for trial in scene.recent) + pace)
+    return this_one + (left - 1) * pace
 
 
 def _at(moment: float) -> str:
