@@ -46,7 +46,7 @@ def test_isolation_is_not_pretended(tmp_path: Path) -> None:
     ("where", "complaint"),
     [
         ("locl", 'did you mean "local"'),
-        ("moon", "known: local"),
+        ("moon", "known: function, local"),
         ("ssh://host", "no runner"),
         ("no_such_module:build", "cannot load no_such_module:build"),
         ("os:no_such_function", "cannot load os:no_such_function"),
