@@ -407,10 +407,7 @@ class Campaign:
             self._rebuild_results()
 
     def _rebuild_results(self) -> None:
-        order = [self.state.trial(number) for number in self.state.order]
-        baseline = self.history.baseline
-        first = [baseline] if baseline.values(self.history.metric) or baseline.failed else []
-        self._results.rebuild(self.history, [*first, *order])
+        self._results.rebuild(self.history, self.state.tabled())
 
 
 def _storable(value: object) -> object:

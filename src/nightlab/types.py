@@ -235,6 +235,12 @@ class Trial:
         return next((run for run in self.runs if run.outcome not in harmless), None)
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """The files that its diff touches."""
+        heads = (line for line in self.diff.splitlines() if line.startswith(("+++ b/", "--- a/")))
+        return tuple(dict.fromkeys(line[6:] for line in heads))
+
+    @property
     def imported(self) -> bool:
         """Whether another tool tried it, and decided."""
         return any(run.purpose is Purpose.IMPORTED for run in self.runs)

@@ -493,3 +493,14 @@ def test_wrong_usage_is_exit_2(tmp_path: Path) -> None:
     assert "there is no trial 9" in (
         nightlab(folder, "run", "--trials", "0") and error(folder, "show", "9")
     )
+
+
+def test_a_results_file_that_cannot_be_written_is_said_to_be_behind(tmp_path: Path) -> None:
+    folder = call_study(tmp_path / "s").folder
+    (folder / "results.tsv").mkdir()
+    said = nightlab(folder, "run", "--trials", "1").stdout
+    assert said.count("behind") == 1
+    assert "\nresults.tsv is behind the ledger: Is a directory\n" in said
+    (folder / "results.tsv").rmdir()
+    nightlab(folder, "report")
+    assert (folder / "results.tsv").read_text() == nightlab(folder, "export", "tsv").stdout

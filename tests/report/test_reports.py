@@ -13,7 +13,7 @@ from fakes import call_study, loss_of, move, work
 from nightlab.campaign import Campaign
 from nightlab.report import Report
 from nightlab.report.charts import Charts
-from nightlab.report.charts.history import frontier
+from nightlab.report.charts.best import frontier
 from nightlab.report.conformance import check_report
 from nightlab.report.status import improvement_text, show, status
 from nightlab.report.summary import Summary

@@ -73,16 +73,8 @@ def optimize(
     """
     caller(function)
     _check_arguments(space, policy, seeds, trials, keep)
-    written = policy if "PRIMARY" in policy else f"PRIMARY: {policy}"
     parameters = {name: _parameter(name, given) for name, given in space.items()}
-    program = _PROGRAM.format(
-        title=one_name(function),
-        space=space_lines({name: _written(each) for name, each in parameters.items()}),
-        propose=json.dumps(propose),
-        seeds=json.dumps(list(seeds)),
-        keep=keep,
-        policy="\n".join(line.strip() for line in written.strip().splitlines()),
-    )
+    program = _program(one_name(function), parameters, policy, seeds, keep, propose)
     values = _start(parameters, start or {})
     temporary = tempfile.TemporaryDirectory(prefix="nightlab-") if folder is None else None
     place = Path(temporary.name) / "study" if temporary else Path(str(folder))
@@ -117,6 +109,26 @@ def _check_arguments(space: Any, policy: Any, seeds: Any, trials: Any, keep: str
     if keep == "evidence" and len(set(seeds)) < 2:
         mend = 'give more, or keep="any", which keeps any improvement'
         raise NightlabError(f"seeds: evidence needs two or more to measure the noise; {mend}")
+
+
+def _program(
+    title: str,
+    parameters: Mapping[str, Parameter],
+    policy: str,
+    seeds: Sequence[int],
+    keep: str,
+    propose: str,
+) -> str:
+    """The program.md of such a study."""
+    written = policy if "PRIMARY" in policy else f"PRIMARY: {policy}"
+    return _PROGRAM.format(
+        title=title,
+        space=space_lines({name: _written(each) for name, each in parameters.items()}),
+        propose=json.dumps(propose),
+        seeds=json.dumps(list(seeds)),
+        keep=keep,
+        policy="\n".join(line.strip() for line in written.strip().splitlines()),
+    )
 
 
 def one_name(function: Function) -> str:

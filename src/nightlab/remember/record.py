@@ -122,6 +122,12 @@ class Record:
         """How many trials have been opened."""
         return len(self._trials)
 
+    def tabled(self) -> list[Trial]:
+        """What a results table has: the baseline if it was tried, and trials as they settled."""
+        first = self.baseline
+        tried = first.failed or (self.began and first.values(self.began.metric))
+        return [*([first] if tried else []), *(self.trial(number) for number in self.order)]
+
     @property
     def runs_here(self) -> int:
         """How many runs were made, those of another tool aside."""

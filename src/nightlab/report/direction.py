@@ -57,10 +57,7 @@ def _fared(last: Sequence[Trial]) -> str:
 
 
 def _files(trial: Trial) -> list[str]:
-    """The files that its diff touches."""
-    lines = trial.diff.splitlines()
-    names = [line[6:] for line in lines if line.startswith(("+++ b/", "--- a/"))]
-    return list(dict.fromkeys(names)) or ["the study's files"]
+    return list(trial.files) or ["the study's files"]
 
 
 def _listed(names: Sequence[str]) -> str:

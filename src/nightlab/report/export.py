@@ -24,10 +24,7 @@ FORMAT = 1
 
 def results_table(campaign: Campaign, schema: Schema = Schema.KARPATHY) -> Table:
     """The campaign's results table: the baseline if it was measured, trials as settled."""
-    record, history = campaign.state, campaign.history
-    baseline = history.baseline
-    first = [baseline] if baseline.values(history.metric) or baseline.failed else []
-    return table_of(history, [*first, *(record.trial(n) for n in record.order)], schema)
+    return table_of(campaign.history, campaign.state.tabled(), schema)
 
 
 def export_json(tag: str, entries: Iterable[Entry]) -> Iterator[str]:

@@ -7,6 +7,7 @@ import inspect
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -98,24 +99,17 @@ def caller(function: Function) -> Callable[[dict[str, Any], int], Any]:
         bind = inspect.signature(function).bind
     except ValueError:  # a built-in without a signature
         return function
-    ways: tuple[Callable[[dict[str, Any], int], tuple[tuple[Any, ...], dict[str, Any]]], ...] = (
-        lambda p, s: ((p, s), {}),
-        lambda p, s: ((p, s, _unheard), {}),
-        lambda p, s: ((p,), {"seed": s}),
-        lambda p, s: ((p,), {}),
+    ways: tuple[tuple[Callable[[], Any], Callable[[dict[str, Any], int], Any]], ...] = (
+        (lambda: bind({}, 0), function),
+        (lambda: bind({}, 0, _unheard), lambda p, seed: function(p, seed, _unheard)),
+        (lambda: bind({}, seed=0), lambda p, seed: function(p, seed=seed)),
+        (lambda: bind({}), lambda p, _: function(p)),
     )
-    for way in ways:
-        arguments, named = way({}, 0)
-        try:
-            bind(*arguments, **named)
-        except TypeError:
-            continue
-        return lambda p, s, way=way: _applied(function, way(p, s))  # type: ignore[misc]
+    for fits, call in ways:
+        with suppress(TypeError):
+            fits()
+            return call
     raise NightlabError("the function must take parameters and a seed: f(parameters, seed)")
-
-
-def _applied(function: Function, given: tuple[tuple[Any, ...], dict[str, Any]]) -> Any:
-    return function(*given[0], **given[1])
 
 
 def _unheard(step: int, fraction: float | None, **metrics: float) -> None:

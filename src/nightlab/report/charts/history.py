@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nightlab.report.charts.best import frontier
 from nightlab.report.charts.caption import done, gained
 from nightlab.report.charts.frontier import steps
 from nightlab.report.charts.labels import behind, free
@@ -102,6 +101,3 @@ def _write_labels(figure: Figure, axes: Axes, view: View, line: Marks) -> None:
             taken.append(box)
             side, at = ("right", box.x1) if box.x1 < x else ("left", box.x0)
             write(figure, at, (box.y0 + box.y1) / 2, text, ha=side, bbox=_HALO, **_LABEL)
-
-
-__all__ = ["draw_history", "frontier"]

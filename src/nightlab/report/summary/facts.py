@@ -63,5 +63,4 @@ class Facts:
         tags = {tag for n in trial.moved if n in space for tag in space[n].tags or (n,)}
         if tags:
             return ", ".join(sorted(tags))
-        files = [line[6:] for line in trial.diff.splitlines() if line.startswith("+++ b/")]
-        return ", ".join(files) or "other"
+        return ", ".join(trial.files) or "other"

@@ -72,8 +72,7 @@ class Session:
         if self.campaign is None or not self.learned:
             return []
         if self.campaign.results_behind:
-            name = self.study.results.name
-            self.view.note(f"{name} is behind the ledger: {self.campaign.results_behind}")
+            self.view.note(self.campaign.results_behind)
         try:
             campaign = self.study.campaign(self.campaign.tag)
             try:
