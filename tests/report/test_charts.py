@@ -20,8 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from nightlab.report.charts import Charts, effects, frontier, history
-from nightlab.report.charts.best import frontier
+from nightlab.report.charts import Charts, best, effects, frontier, history
 from nightlab.report.charts.effects import PANELS
 from nightlab.report.charts.frontier import ROWS, steps
 from nightlab.report.charts.gains import ENDS
@@ -767,4 +766,4 @@ def test_the_best_is_found_without_the_library() -> None:
 
 def test_the_frontier_can_be_had_of_any_trials() -> None:
     view = a_view(1.0, (KEEP, 0.8), (KEEP, 0.7))
-    assert frontier(view.history, view.settled[:1]) == [(0, 1.0), (1, 0.8)]
+    assert best.frontier(view.history, view.settled[:1]) == [(0, 1.0), (1, 0.8)]
