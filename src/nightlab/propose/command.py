@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from nightlab.propose import NothingToPropose, Setting
@@ -109,14 +110,22 @@ def _ended(process: subprocess.Popen[bytes], patience: float) -> bool:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill whatever is left of the program and its children."""
+    """Kill whatever is left of the program and its children, and see them gone."""
     for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-        except (ProcessLookupError, PermissionError):
+        if not _reaches(process.pid, number):
             break
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=2)
-        except subprocess.TimeoutExpired:
-            continue
     process.wait()
+    give_up = time.monotonic() + 1  # a zombie that nobody reaps does no harm
+    while _reaches(process.pid, 0) and time.monotonic() < give_up:
+        time.sleep(0.002)
+
+
+def _reaches(group: int, number: int) -> bool:
+    """Send a signal to a group of processes; whether there was anybody to get it."""
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
