@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,12 @@ from nightlab.change.message import keep_message, subject_line
 from nightlab.change.normal import digest
 from nightlab.change.repository import CommittedFiles, Repository
 from nightlab.judge import Judge
+from nightlab.judge.noise import NoiseMeter
 from nightlab.propose import NothingToPropose, Proposer
 from nightlab.remember.events import (
     ChangeRefused,
     Event,
+    IncumbentReviewed,
     RunEnded,
     RunStarted,
     SessionBegan,
@@ -56,12 +58,17 @@ OnEvent = Callable[[Event], None]
 
 @dataclass(frozen=True)
 class Place:
-    """Where a campaign's things lie: `home` is out of the checkout, in the git common folder."""
+    """Where a campaign's things lie: `home` is out of the checkout, in the git common folder.
+
+    `time_limit` is that of a run in seconds, `validation` how many times the budget of a run a
+    longer validation has.
+    """
 
     home: Path
     results: Path
     keys: str | None
     time_limit: float
+    validation: float = 1.0
 
     def logs(self, tag: str) -> Path:
         """The folder of a campaign's logs."""
@@ -92,6 +99,9 @@ class Campaign:
         self.on_event = on_event
         self.state = Record()
         self.exhausted = ""
+        self.closing = False
+        self.noise = NoiseMeter()
+        self._history: History | None = None
         self.before_keep: Callable[[], None] = lambda: None
         self._unsaved: list[Event] = []
         self._results = ResultsFile(place.results)
@@ -112,7 +122,11 @@ class Campaign:
     @property
     def history(self) -> History:
         """The campaign at this instant, frozen."""
-        return self.state.history()
+        if self._history is None or self._history.closing is not self.closing:
+            history = self.state.history()
+            pairing = self.noise.measure(history).likely_pairing
+            self._history = replace(history, pairing=pairing, closing=self.closing)
+        return self._history
 
     @property
     def baseline_measured(self) -> bool:
@@ -136,9 +150,9 @@ class Campaign:
         return self._results.behind
 
     @property
-    def busy(self) -> bool:
-        """Whether anything is in flight or waits for a verdict."""
-        return self.in_flight or bool(self.state.open)
+    def open_trials(self) -> bool:
+        """Whether any trial waits for a verdict."""
+        return bool(self.state.open)
 
     def _is_surface(self, path: str) -> bool:
         prefix = self.repository.prefix
@@ -175,7 +189,8 @@ class Campaign:
         while free > 0:
             asked = list(judge.wanted(self.history))[:free]
             if not asked:
-                ready = self.baseline_measured and not self.exhausted and may_open()
+                ready = self.baseline_measured and not (self.exhausted or self.closing)
+                ready = ready and may_open()
                 if not (ready and self._open_trial(proposer)):
                     return
                 continue
@@ -186,6 +201,9 @@ class Campaign:
     def record(self, measurement: Measurement) -> None:
         """Take a measurement in. Raises NightlabError where the baseline itself fails."""
         trial = self.state.run_trial[measurement.run]
+        purpose = next(
+            r.purpose for r in self.state.trial(trial).runs if r.number == measurement.run
+        )
         self._add(
             RunEnded(
                 run=measurement.run,
@@ -198,18 +216,12 @@ class Campaign:
             )
         )
         good = (Outcome.OK, Outcome.INTERRUPTED)
-        if trial == 0 and measurement.outcome not in good:
+        if purpose is Purpose.BASELINE and measurement.outcome not in good:
             self.save()
             log = self.state.baseline.runs[-1].log
             raise NightlabError(
                 f"the baseline does not run ({measurement.outcome.value}: {measurement.detail});"
                 f" see {log}, mend the study, commit, and run `nightlab run --new`"
-            )
-        if self.state.trial(trial).verdict and measurement.outcome not in good:
-            self.save()
-            raise NightlabError(
-                f"trial {trial}, the incumbent, no longer runs ({measurement.outcome.value}:"
-                f" {measurement.detail}); begin again with `nightlab run --new`"
             )
         again = self.state.trial(trial).verdict is not None
         if again or (trial == 0 and self.baseline_measured):
@@ -222,6 +234,9 @@ class Campaign:
         `before_keep` may raise NightlabError, and the trial stays open.
         """
         trial = self.state.trial(verdict.trial)
+        if trial.verdict is not None:
+            self._review(verdict)
+            return
         kept = verdict.decision is Decision.KEEP
         if kept:
             self.before_keep()
@@ -250,6 +265,25 @@ class Campaign:
         else:
             self._rebuild_results()
 
+    def _review(self, verdict: Verdict) -> None:
+        """The incumbent stays, or the branch moves back to the one that takes its place."""
+        passed = verdict.decision is Decision.KEEP
+        to = verdict.trial if passed else int(verdict.evidence["to"])
+        self._add(
+            IncumbentReviewed(
+                trial=verdict.trial,
+                passed=passed,
+                to=to,
+                rule=verdict.rule,
+                reason=verdict.reason,
+                evidence=dict(verdict.evidence),
+            )
+        )
+        self.save()
+        if not passed:
+            self._move_branch()
+        self._rebuild_results()
+
     def save(self) -> None:
         """Write what has happened since the last save, in one transaction."""
         if self._unsaved:
@@ -260,6 +294,7 @@ class Campaign:
 
     def _add(self, event: Event) -> None:
         self.state.apply(Entry(0, self.ledger.clock(), event))
+        self._history = None
         self._unsaved.append(event)
 
     # -- opening a trial ---------------------------------------------------------------------
@@ -357,6 +392,7 @@ class Campaign:
             protected=self.protected,
             log=log,
             artifacts=self.place.artifacts(self.tag, trial.number) / str(number),
+            times=self.place.validation if purpose is Purpose.VALIDATE else 1.0,
         )
 
     def _code(self, commit: str) -> str:
@@ -388,7 +424,7 @@ class Campaign:
         wanted = record.trial(record.incumbent).commit
         if tip == wanted:
             return
-        expected = record.trial(record.previous_incumbent).commit if record.incumbent else None
+        expected = record.trial(record.previous_incumbent).commit
         if tip is None and self.branch_was_made:
             raise NightlabError(
                 f"branch {self.branch} is gone; `git branch {self.branch} {wanted[:12]}` makes it"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -28,6 +29,9 @@ class StopSettings(Section):
 
     at: str | None = None
     """At this time of day, in quotes: `"05:00"`. Nothing is begun that would not end in time."""
+
+    runs: int | None = Field(default=None, ge=1)
+    """After so many runs of the campaign in all, those before the report among them."""
 
     plateau: int | None = Field(default=None, ge=1)
     """After so many trials of the session in a row without a keep."""
@@ -60,8 +64,11 @@ class Stop:
         more: int | None = None,
         until: str | None = None,
         clock: Callable[[], float] = time.time,
+        more_runs: int | None = None,
     ) -> None:
-        """`more` trials from here on override `trials`; `until` (HH:MM) overrides `at`."""
+        """`more` trials from here on override `trials`, `more_runs` override `runs`, and `until`
+        (HH:MM) overrides `at`.
+        """
         self.settings = settings
         self.more = more
         self.clock = clock
@@ -71,6 +78,8 @@ class Stop:
             raise NightlabError(f"{at!r} is not a time of day; write it as 05:00")
         self.deadline = next_time(at, clock()) if at else None
         self.limit: int | None = settings.trials
+        self.more_runs = more_runs
+        self.run_limit: int | None = settings.runs
         self._settled_before = 0
 
     def begin(self, campaign: Campaign) -> None:
@@ -78,6 +87,8 @@ class Stop:
         self._settled_before = campaign.state.settled
         if self.more is not None:
             self.limit = len(campaign.state.trials) + self.more
+        if self.more_runs is not None:
+            self.run_limit = campaign.state.runs_here + self.more_runs
 
     def settled(self, campaign: Campaign) -> int:
         """How many trials were settled since `begin`."""
@@ -111,13 +122,21 @@ class Stop:
             return f"plateau: {since} trials without a keep"
         return ""
 
-    def too_late(self, campaign: Campaign) -> str:
-        """Why no further run is begun, going by how long a run takes here; "" where one may be."""
+    def too_late(self, campaign: Campaign, reserved: int = 0) -> str:
+        """Why no further run is begun, going by how long a run takes here; "" where one may be.
+
+        `reserved` runs are to be made after it: time is kept for them.
+        """
         record = campaign.state
         typical = record.run_seconds / max(1, record.runs)
-        if self.deadline is not None and self.clock() + typical > self.deadline:
+        if self.deadline is not None and self.clock() + (1 + reserved) * typical > self.deadline:
             return "the next run would not end before the deadline"
         return ""
+
+    def room(self, campaign: Campaign, reserved: int = 0) -> int:
+        """How many runs may still be begun, if so many are kept for later."""
+        limit = sys.maxsize if self.run_limit is None else self.run_limit
+        return limit - campaign.state.runs_here - reserved
 
 
 def next_time(at: str, now: float) -> float:
@@ -143,8 +162,9 @@ def run_loop(
     try:
         with runner:
             checked = _settle(campaign, judge, checked)
-            while not (why := _finished(campaign, stop)):
-                free = 0 if stop.too_late(campaign) else runner.free
+            while not (why := _finished(campaign, judge, stop)):
+                free = 0 if _spent(campaign, judge, stop) else runner.free
+                free = min(free, stop.room(campaign, _reserved(campaign, judge)))
                 for job in campaign.wanted(free, judge, proposer, lambda: stop.may_open(campaign)):
                     runner.start(job)
                 for measurement in runner.finished():
@@ -174,12 +194,34 @@ def _settle(campaign: Campaign, judge: Judge, checked: bool) -> bool:
     return checked
 
 
-def _finished(campaign: Campaign, stop: Stop) -> str:
-    """Why the session is over: at once, or when nothing is open any more."""
+def _reserved(campaign: Campaign, judge: Judge) -> int:
+    """How many runs are kept for the report."""
+    return 0 if campaign.closing else judge.closing_runs(campaign.history)
+
+
+def _spent(campaign: Campaign, judge: Judge, stop: Stop) -> str:
+    """Why no further run may be begun, what is kept for the report aside; "" where one may be."""
+    reserved = _reserved(campaign, judge)
+    if stop.room(campaign, reserved) <= 0:
+        return f"{campaign.state.runs_here} runs are done"
+    return stop.too_late(campaign, reserved)
+
+
+def _finished(campaign: Campaign, judge: Judge, stop: Stop) -> str:
+    """Why the session is over: at once, or when nothing is left to be done before the report."""
     if now := stop.at_once():
         return now
-    if not campaign.in_flight and (late := stop.too_late(campaign)):
-        return late
-    if campaign.busy or not campaign.baseline_measured:
+    if campaign.in_flight:
         return ""
-    return stop.reached(campaign)
+    spent = _spent(campaign, judge, stop)
+    if spent and (campaign.closing or not campaign.baseline_measured):
+        return spent
+    if not spent and (campaign.open_trials or not campaign.baseline_measured):
+        return ""
+    why = spent or stop.reached(campaign)
+    if not why:
+        return ""
+    if not campaign.closing:
+        campaign.closing = True
+        _settle(campaign, judge, checked=True)
+    return "" if judge.wanted(campaign.history) else why

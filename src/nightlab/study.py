@@ -110,7 +110,14 @@ class Study:
 
     def _campaign(self, tag: str, ledger: Ledger, on_event: OnEvent) -> Campaign:
         change = self.settings.change
-        place = Place(self.home, self.results, change.keys, self.settings.run.time_limit)
+        validation = self.settings.judge.validate_
+        place = Place(
+            home=self.home,
+            results=self.results,
+            keys=change.keys,
+            time_limit=self.settings.run.time_limit,
+            validation=validation.times if validation and self.settings.run.budget else 1.0,
+        )
         first = next((e.event for e in ledger.read(tag)), None)
         if not isinstance(first, CampaignBegan):
             raise NightlabError(f"there is no campaign {tag!r} in the ledger")
@@ -310,6 +317,7 @@ class Study:
         tag: str | None = None,
         new: bool = False,
         trials: int | None = None,
+        runs: int | None = None,
         until: str | None = None,
         proposer: Proposer | None = None,
         runner: Runner | None = None,
@@ -333,7 +341,7 @@ class Study:
             begin = new or not known or (tag is not None and tag not in known)
             if new and tag in known:
                 raise NightlabError(f"campaign {tag!r} exists; choose another --tag, or drop --new")
-            stop = Stop(self.settings.stop, trials, until, time.time)
+            stop = Stop(self.settings.stop, trials, until, time.time, runs)
             proposer = proposer or self.proposer(lambda: bool(stop.at_once()))
             runner = runner or self.runner(on_progress, keep_open=(lock.fd,))
             chosen = self.begin(tag, ledger) if begin else (tag or known[-1])

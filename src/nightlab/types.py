@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -40,11 +40,23 @@ class Direction(str, Enum):
 
 
 class Purpose(str, Enum):
-    """Why a run was made."""
+    """Why a run was made.
+
+    `panel` runs decide about a trial, `replicate` runs measure it again once it was kept: later
+    trials must beat those. `confirm` and `validate` runs decide nothing about other trials: the
+    first are what the report quotes, the second spend a longer budget.
+    """
 
     BASELINE = "baseline"
     PANEL = "panel"
+    REPLICATE = "replicate"
+    CONFIRM = "confirm"
+    VALIDATE = "validate"
     IMPORTED = "imported"
+
+
+COMPARED = frozenset({Purpose.BASELINE, Purpose.PANEL, Purpose.REPLICATE, Purpose.IMPORTED})
+"""Runs of one budget and one data set, whose values compare with each other."""
 
 
 IMPORTED_SEED = -1
@@ -121,7 +133,8 @@ class Job:
     `export(folder)` lays the trial's files into an empty folder, `harness(folder)` the pristine
     ones of the baseline. `code` is equal for two jobs whose files differ only in parameter values.
     `parameters` is the whole mapping of the `keys` file, for `call` experiments. `protected` maps
-    each file outside the surface to the blake2b digest of its contents.
+    each file outside the surface to the blake2b digest of its contents. `times` is how many times
+    the usual budget the run may spend.
     """
 
     run: int
@@ -135,6 +148,7 @@ class Job:
     protected: Mapping[str, str]
     log: Path
     artifacts: Path
+    times: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -245,11 +259,11 @@ class Trial:
         """Whether another tool tried it, and decided."""
         return any(run.purpose is Purpose.IMPORTED for run in self.runs)
 
-    def values(self, metric: str) -> dict[int, float]:
+    def values(self, metric: str, purposes: Collection[Purpose] = COMPARED) -> dict[int, float]:
         """The metric by seed, averaged where a seed was run more than once."""
         found: dict[int, list[float]] = {}
         for run in self.runs:
-            if run.outcome is Outcome.OK and metric in run.metrics:
+            if run.purpose in purposes and run.outcome is Outcome.OK and metric in run.metrics:
                 found.setdefault(run.seed, []).append(run.metrics[metric])
         return {seed: sum(values) / len(values) for seed, values in found.items()}
 
@@ -261,7 +275,13 @@ class Trial:
 
 @dataclass(frozen=True)
 class History:
-    """A campaign at one instant, as proposers and the judge see it."""
+    """A campaign at one instant, as proposers and the judge see it.
+
+    `pairing` is the share of the noise that a seed brings to all trials alike, 0 to 1: what two
+    runs of one seed have in common. `kept` are the numbers of the incumbents so far, but for those
+    that were demoted, and `validated` the last of them that stood a validation. `closing` says
+    that no trial will be opened any more, and the report is next.
+    """
 
     metric: str
     direction: Direction
@@ -270,6 +290,14 @@ class History:
     incumbent: Trial
     trials: Sequence[Trial]
     open: tuple[Trial, ...] = ()
+    pairing: float = 1.0
+    kept: tuple[int, ...] = ()
+    validated: int = 0
+    closing: bool = False
+
+    def trial(self, number: int) -> Trial:
+        """A trial by number, 0 for the baseline."""
+        return self.trials[number - 1] if number else self.baseline
 
     def lineage(self) -> tuple[Trial, ...]:
         """The trials whose changes are in the incumbent, the oldest first.
@@ -296,19 +324,53 @@ class History:
         return measured_here({s: ours[s] - theirs[s] for s in ours if s in theirs})
 
     def estimate(self, trial: Trial, metric: str = "") -> float | None:
-        """The metric on the baseline's seeds: its mean there plus the mean paired difference.
+        """The metric on the baseline's seeds: its mean there plus the difference to the baseline.
 
         Values of trials that were dropped after one seed stay comparable with full panels.
         """
         metric = metric or self.metric
-        anchor, pairs = self.baseline.mean(metric), self.differences(trial, self.baseline, metric)
-        if anchor is None or not pairs:
-            return trial.mean(metric)
-        return anchor + sum(pairs.values()) / len(pairs)
+        anchor = self.baseline.mean(metric)
+        found = self._difference(trial, self.baseline, metric)
+        return trial.mean(metric) if anchor is None or found is None else anchor + found
 
     def gain(self, trial: Trial, reference: Trial) -> float | None:
-        """How much better `trial` is than `reference` on common seeds (positive: better)."""
-        pairs = self.differences(trial, reference)
-        if not pairs:
+        """How much better `trial` is estimated to be than `reference` (positive: better)."""
+        found = self._difference(trial, reference, self.metric)
+        return None if found is None else self.direction.sign * found
+
+    def _difference(self, trial: Trial, reference: Trial, metric: str) -> float | None:
+        ours, theirs = trial.values(metric), reference.values(metric)
+        here, there = measured_here(ours), measured_here(theirs)
+        if IMPORTED_SEED in {*here, *there}:  # of one of them only another tool's value is known
+            found = mean_difference(ours, theirs, 1.0)
+        else:
+            found = mean_difference(here, there, self.pairing)
+        return found[0] if found else None
+
+
+def mean_difference(
+    ours: Mapping[int, float], theirs: Mapping[int, float], pairing: float
+) -> tuple[float, float] | None:
+    """The estimate of a difference of means from values by seed, and its variance.
+
+    Generalised least squares for `value = mean + seed's effect + rest`, where `pairing` is the
+    share of the seeds' effect in the variance of one value; the variance is in units of that. With
+    a pairing of 1 only common seeds count, with 0 it is the plain difference of the means. None
+    where nothing can be said. Source: Searle, Casella & McCulloch, Variance Components, 1992.
+    """
+    both = ours.keys() & theirs.keys()
+    if pairing >= 1.0:
+        if not both:
             return None
-        return self.direction.sign * sum(pairs.values()) / len(pairs)
+        pairs = [ours[seed] - theirs[seed] for seed in ours if seed in both]
+        return sum(pairs) / len(pairs), 0.0
+    if not ours or not theirs:
+        return None
+    own, cross = 1 / (1 - pairing**2), -pairing / (1 - pairing**2)
+    a = own * len(both) + len(ours) - len(both)
+    b = own * len(both) + len(theirs) - len(both)
+    c = cross * len(both)
+    u = sum(own * v + cross * theirs[s] if s in both else v for s, v in ours.items())
+    w = sum(own * v + cross * ours[s] if s in both else v for s, v in theirs.items())
+    scale = a * b - c * c
+    return ((b * u - c * w) - (a * w - c * u)) / scale, (a + b + 2 * c) / scale

@@ -57,7 +57,8 @@ def optimize(
     *,
     start: Mapping[str, Value] | None = None,
     seeds: Sequence[int] = (7, 11, 19),
-    trials: int = 20,
+    trials: int | None = None,
+    runs: int | None = None,
     keep: Literal["evidence", "any"] = "evidence",
     propose: str = "search",
     folder: str | Path | None = None,
@@ -68,11 +69,12 @@ def optimize(
     `function(parameters, seed)` returns the policy's PRIMARY metric, or a mapping of metrics; it
     is called in this process. `start` is the baseline, the middle of each range if not given.
     `folder` keeps the study, and goes on with it where it is there with the same space, policy
-    and seeds. `say` is called with a line for each thing that matters. Raises NightlabError for
-    what makes no sense.
+    and seeds. `trials` more are tried, 20 if neither they nor `runs` are given, or as many as so
+    many `runs` of the function allow, those that confirm the best among them. `say` is called with a line for each
+    thing that matters. Raises NightlabError for what makes no sense.
     """
     caller(function)
-    _check_arguments(space, policy, seeds, trials, keep)
+    _check_arguments(space, policy, seeds, {"trials": trials, "runs": runs})
     parameters = {name: _parameter(name, given) for name, given in space.items()}
     program = _program(one_name(function), parameters, policy, seeds, keep, propose)
     values = _start(parameters, start or {})
@@ -84,7 +86,7 @@ def optimize(
     runner = FunctionRunner(function, metric)
     study = Study(inner, None, lambda: runner, owns=temporary)
     try:
-        study.run(trials, say=say)
+        study.run(20 if trials is None and runs is None else trials, runs=runs, say=say)
     except NightlabError:
         if runner.error is None or not study.is_unmeasured:
             raise
@@ -96,7 +98,7 @@ def optimize(
     return study
 
 
-def _check_arguments(space: Any, policy: Any, seeds: Any, trials: Any, keep: str) -> None:
+def _check_arguments(space: Any, policy: Any, seeds: Any, counts: Mapping[str, Any]) -> None:
     """Raise NightlabError for what is of another kind than it should be."""
     if not isinstance(space, Mapping) or not space:
         raise NightlabError('space: give a mapping, as in {"rate": (0.001, 1.0)}')
@@ -104,11 +106,11 @@ def _check_arguments(space: Any, policy: Any, seeds: Any, trials: Any, keep: str
         raise NightlabError('policy: give a text, as in "minimize loss"')
     if isinstance(seeds, str) or not isinstance(seeds, Sequence):
         raise NightlabError("seeds: give a sequence of whole numbers, as in (7, 11, 19)")
-    if not isinstance(trials, int) or isinstance(trials, bool) or trials < 0:
-        raise NightlabError(f"trials: {trials!r} is not a number of trials")
-    if keep == "evidence" and len(set(seeds)) < 2:
-        mend = 'give more, or keep="any", which keeps any improvement'
-        raise NightlabError(f"seeds: evidence needs two or more to measure the noise; {mend}")
+    for name, count in counts.items():
+        if count is not None and (
+            not isinstance(count, int) or isinstance(count, bool) or count < 0
+        ):
+            raise NightlabError(f"{name}: {count!r} is not a number of {name}")
 
 
 def _program(

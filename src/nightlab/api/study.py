@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nightlab.campaign import Campaign
+from nightlab.judge.confirm import Confirmation, confirmation
+from nightlab.judge.noise import measure_noise
 from nightlab.propose import Proposer
 from nightlab.report.build import write_reports
 from nightlab.report.frame import history_frame
@@ -29,8 +31,9 @@ Say = Callable[[str], None]
 class Best:
     """The incumbent. `value` and `baseline` are over common seeds, in the metric's unit.
 
-    `gain` is how much better it is than the baseline (positive: better), `percent` the same of
-    the baseline's absolute value, None where that is zero.
+    `gain` is how much better it is than the baseline (positive: better), as the search believes,
+    and `percent` the same of the baseline's absolute value, None where that is zero. `confirmed`
+    is what seeds say that no decision has used; None before they do.
     """
 
     trial: int
@@ -42,6 +45,7 @@ class Best:
     percent: float | None
     parameters: Parameters
     commit: str
+    confirmed: Confirmation | None = None
 
 
 class Study:
@@ -87,6 +91,7 @@ class Study:
         self,
         trials: int | None = None,
         *,
+        runs: int | None = None,
         until: str | None = None,
         new: bool = False,
         tag: str | None = None,
@@ -94,7 +99,7 @@ class Study:
         runner: Runner | None = None,
         say: Say | None = None,
     ) -> str:
-        """Go on with the campaign, or begin one: `trials` more. Returns why it stopped.
+        """Go on with the campaign, or begin one: `trials` more, or `runs`. Returns why it stopped.
 
         A proposer and a runner given here stand in for those of program.md. `say` is called with
         a line for each thing that matters. Raises NightlabError as `nightlab run` would refuse.
@@ -106,6 +111,7 @@ class Study:
             tag=tag or (None if new else self._tag),
             new=new,
             trials=trials,
+            runs=runs,
             until=until,
             proposer=proposer,
             runner=runner,
@@ -147,6 +153,7 @@ class Study:
             percent=percent,
             parameters=incumbent.parameters,
             commit=incumbent.commit,
+            confirmed=confirmation(history, measure_noise(history)),
         )
 
     def status(self) -> dict[str, Any]:

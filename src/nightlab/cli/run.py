@@ -29,6 +29,9 @@ def run(
             "--trials", min=0, help="This many more trials; 0 measures the baseline only."
         ),
     ] = None,
+    runs: Annotated[
+        int | None, typer.Option("--runs", min=1, help="At most this many more runs, in all.")
+    ] = None,
     until: Annotated[
         str | None, typer.Option("--until", help="Stop at this time, as 05:00.")
     ] = None,
@@ -67,6 +70,7 @@ def run(
                 tag=tag,
                 new=new,
                 trials=trials,
+                runs=runs,
                 until=until,
                 on_campaign=session.take_up,
                 on_event=session.event,

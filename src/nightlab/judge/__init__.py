@@ -19,6 +19,10 @@ class Judge(Protocol):
         """The next verdict that the evidence allows, if any."""
         ...
 
+    def closing_runs(self, history: History) -> int:
+        """How many runs it would want before the report, if no further trial were opened."""
+        ...
+
     def check_baseline(self, history: History) -> None:
         """Raise NightlabError where the policy can't be applied to what the baseline measured."""
         ...

@@ -1,87 +1,118 @@
-"""How noisy a paired difference is, learned from pairs, and until then from the baseline."""
+"""How noisy an experiment is: how far runs lie apart, and how much of that a seed explains."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from nightlab.types import History, Trial, measured_here
+from nightlab.types import History, Trial, mean_difference, measured_here
 
 _POOLED = 200
 """How many of the last trials the spread is learned from: enough, and quick after thousands."""
 
+_DOUBT = 2.0
+"""So many pairs must speak for a common effect of the seeds before half of it is believed."""
+
+_OWN = 8.0
+"""So many degrees of freedom the pooled spread counts for, beside a trial's own."""
+
+_CLOSEST = 0.98
+"""A seed never explains more than this."""
+
 
 @dataclass(frozen=True)
 class Noise:
-    """The standard deviation of a paired difference, and the degrees of freedom behind it.
+    """The standard deviation of one run over seeds, and the degrees of freedom behind it.
 
-    `pairs` of those degrees come from paired differences; 0 where only the baseline's seeds are
-    known. With a single seed nothing is known: the deviation is infinite.
+    `pairing` is the share of the variance that a seed brings to all trials alike; `pairs` are the
+    degrees of freedom that it was learned from, 0 where only the baseline's seeds are known. With
+    a single run nothing is known: the deviation is infinite.
     """
 
     sigma: float
-    freedom: int
+    freedom: float
     deterministic: bool
+    pairing: float = 0.0
     pairs: int = 0
 
-    def error(self, pairs: int) -> float:
-        """Standard error of the mean of this many paired differences."""
-        return self.sigma / math.sqrt(pairs)
+    @property
+    def likely_pairing(self) -> float:
+        """The best guess of the pairing: a half until pairs tell. `pairing` itself is careful."""
+        if self.deterministic:
+            return 1.0
+        known = self.pairing * (self.pairs + _DOUBT) / self.pairs if self.pairs else 0.0
+        return min(_CLOSEST, (self.pairs * known + _DOUBT / 2) / (self.pairs + _DOUBT))
 
-    def boundary(self, alpha: float) -> float:
-        """How many standard errors a gain must reach: Student's t quantile at 1 - alpha."""
+    @property
+    def difference(self) -> float:
+        """The standard deviation of the difference of two runs of one seed."""
+        return self.sigma * math.sqrt(2 * (1 - self.pairing))
+
+    def error(self, ours: Mapping[int, float], theirs: Mapping[int, float]) -> float:
+        """The standard error of the difference of two trials' means; inf where there is none."""
         if self.deterministic:
             return 0.0
-        if self.freedom < 1:
-            return math.inf
-        from scipy.special import stdtrit
+        found = mean_difference(ours, theirs, self.pairing)
+        return self.sigma * math.sqrt(found[1]) if found else math.inf
 
-        return float(stdtrit(self.freedom, 1 - alpha))
+    def with_own(self, values: Iterable[float]) -> Noise:
+        """Moderated by the spread of the trial in question, which may be noisier than others.
+
+        The weighted mean of both variances, as in Smyth, Linear models and empirical Bayes methods
+        for assessing differential expression, 2004; never below the pooled one.
+        """
+        own, freedom = spread(values)
+        if not freedom or self.deterministic or not math.isfinite(self.sigma):
+            return self
+        weight = min(self.freedom, _OWN)
+        variance = (weight * self.sigma**2 + own) / (weight + freedom)
+        if variance <= self.sigma**2:
+            return self
+        return Noise(math.sqrt(variance), self.freedom, False, self.pairing, self.pairs)
 
 
 class NoiseMeter:
     """Measures noise from a history. It remembers what each settled trial told, no more."""
 
     def __init__(self) -> None:
-        self._told: dict[int, tuple[Trial, Trial, float, int]] = {}
+        self._told: dict[int, tuple[Trial, _Spread]] = {}
+        self._last: tuple[History, Trial | None, Noise] | None = None
 
     def measure(self, history: History, trial: Trial | None = None) -> Noise:
-        """The spread of paired differences, from the last settled trials and from `trial` itself.
+        """The noise, from the baseline, the last settled trials, and from `trial` itself.
 
-        Until there are two degrees of freedom of those, the spread of the baseline over its seeds
-        stands in: two independent runs differ by the square root of two times as much. That is too
-        careful where a seed moves all trials alike, so pairs replace it as soon as there are any.
-        Deterministic means that all of at least two baseline runs agree exactly.
+        Two spreads are pooled: of each trial over its seeds, and of the paired differences between
+        each trial and the incumbent of its day. What the second is smaller than the first by, the
+        seeds explain. Deterministic means that all of at least two baseline runs agree exactly,
+        and that no other trial says otherwise.
         """
-        values = list(measured_here(history.baseline.values(history.metric)).values())
-        if len(values) < 2:
-            return Noise(math.inf, 0, False, 0)
-        if len(set(values)) == 1:
-            return Noise(0.0, len(values) - 1, True, 0)
-        squares, pairs = self._pooled(history, trial)
-        if pairs >= 2:
-            return Noise(math.sqrt(squares / pairs), pairs, False, pairs)
-        freedom = len(values) - 1
-        return Noise(math.sqrt(2 * _squares(values) / freedom), freedom, False, 0)
+        if self._last and self._last[0] is history and self._last[1] is trial:
+            return self._last[2]
+        noise = self._measured(history, trial)
+        self._last = (history, trial, noise)
+        return noise
 
-    def _pooled(self, history: History, trial: Trial | None) -> tuple[float, int]:
-        """Squared deviations of paired differences within trials, and their degrees of freedom."""
-        squares, freedom = _spread(history, trial) if trial else (0.0, 0)
+    def _measured(self, history: History, trial: Trial | None) -> Noise:
+        values = measured_here(history.baseline.values(history.metric)).values()
+        total = _Spread().plus_runs(values)
         for each in history.trials[-_POOLED:]:
-            if each.verdict is not None:
-                more, degrees = self._of(history, each)
-                squares, freedom = squares + more, freedom + degrees
-        return squares, freedom
+            if each.verdict is not None and not each.failed:
+                total = total.plus(self._of(history, each))
+        for each in history.open if trial is None else (trial,):
+            if each.verdict is None:
+                total = total.plus(_told(history, each, history.incumbent))
+        return total.noise()
 
-    def _of(self, history: History, trial: Trial) -> tuple[float, int]:
-        """What a settled trial tells, looked up where neither it nor the baseline has changed."""
+    def _of(self, history: History, trial: Trial) -> _Spread:
+        """What a settled trial tells, looked up where it has not changed."""
         known = self._told.get(trial.number)
-        if known and known[0] is trial and known[1] is history.baseline:
-            return known[2], known[3]
-        told = (0.0, 0) if trial.failed else _spread(history, trial)
+        if known and known[0] is trial:
+            return known[1]
+        against = trial.verdict.evidence.get("against", 0) if trial.verdict else 0
+        told = _told(history, trial, history.trial(int(against)))
         self._told.pop(trial.number - 2 * _POOLED, None)
-        self._told[trial.number] = (trial, history.baseline, *told)
+        self._told[trial.number] = (trial, told)
         return told
 
 
@@ -90,14 +121,53 @@ def measure_noise(history: History, trial: Trial | None = None) -> Noise:
     return NoiseMeter().measure(history, trial)
 
 
-def _spread(history: History, trial: Trial) -> tuple[float, int]:
-    """Squared deviations of a trial's paired differences, and their degrees of freedom."""
-    pairs = list(history.differences(trial, history.baseline).values())
-    return (_squares(pairs), len(pairs) - 1) if len(pairs) >= 2 else (0.0, 0)
-
-
-def _squares(values: Iterable[float]) -> float:
-    """Sum of squared deviations from the mean."""
+def spread(values: Iterable[float]) -> tuple[float, int]:
+    """The sum of squared deviations from the mean, and its degrees of freedom."""
     numbers = list(values)
-    mean = sum(numbers) / len(numbers)
-    return sum((number - mean) ** 2 for number in numbers)
+    if len(numbers) < 2:
+        return 0.0, 0
+    mean = math.fsum(numbers) / len(numbers)
+    return math.fsum((number - mean) ** 2 for number in numbers), len(numbers) - 1
+
+
+@dataclass(frozen=True)
+class _Spread:
+    """Sums of squares with their degrees of freedom: of runs over seeds, and of pairs."""
+
+    runs: float = 0.0
+    run_freedom: int = 0
+    pairs: float = 0.0
+    pair_freedom: int = 0
+
+    def plus(self, other: _Spread) -> _Spread:
+        return _Spread(
+            self.runs + other.runs,
+            self.run_freedom + other.run_freedom,
+            self.pairs + other.pairs,
+            self.pair_freedom + other.pair_freedom,
+        )
+
+    def plus_runs(self, values: Iterable[float]) -> _Spread:
+        squares, freedom = spread(values)
+        return self.plus(_Spread(squares, freedom))
+
+    def noise(self) -> Noise:
+        """Pooled. What seeds explain is believed by degrees, as pairs speak for it."""
+        if not self.run_freedom:
+            return Noise(math.inf, 0, False)
+        if self.runs == 0.0:
+            return Noise(0.0, self.run_freedom, True)
+        variance = self.runs / self.run_freedom
+        if not self.pair_freedom:
+            return Noise(math.sqrt(variance), self.run_freedom, False)
+        rest = min(1.0, self.pairs / self.pair_freedom / (2 * variance))
+        believed = self.pair_freedom / (self.pair_freedom + _DOUBT)
+        pairing = min(_CLOSEST, believed * (1 - rest))
+        freedom = (1 - pairing) * self.run_freedom + pairing * self.pair_freedom
+        return Noise(math.sqrt(variance), freedom, False, pairing, self.pair_freedom)
+
+
+def _told(history: History, trial: Trial, rival: Trial) -> _Spread:
+    """What one trial tells, beside the one that it was compared with."""
+    own = spread(measured_here(trial.values(history.metric)).values())
+    return _Spread(*own, *spread(history.differences(trial, rival).values()))

@@ -66,12 +66,10 @@ def _bound(policy: Policy, rule: Bound, history: History, trial: Trial) -> Findi
 def _guardrail(policy: Policy, rule: Guardrail, history: History, trial: Trial) -> Finding:
     names = _named(policy, rule.pattern, history.baseline, trial)
     for name in names:
-        pairs = history.differences(trial, history.baseline, name)
-        anchors = history.baseline.values(name)
-        if not pairs:
+        found = _beside_baseline(history, trial, name)
+        if found is None:
             return Finding("guardrail", False, f"{name} was not measured; {rule}")
-        reference = sum(anchors[seed] for seed in pairs) / len(pairs)
-        move = sum(pairs.values()) / len(pairs)
+        reference, move = found
         worse = move if rule.direction == "increase" else -move
         allowed = rule.amount.of(reference)
         if exceeds(worse, allowed, reference, reference + move):
@@ -81,11 +79,22 @@ def _guardrail(policy: Policy, rule: Guardrail, history: History, trial: Trial) 
     return Finding("guardrail", True, str(rule))
 
 
-def requirements(policy: Policy, history: History, trial: Trial) -> Finding:
-    """Whether the estimated improvement is one at all, and as large as every REQUIRE asks."""
-    gain = history.gain(trial, history.incumbent)
-    if gain is None:
-        return Finding("improvement", False, f"{history.metric} was not measured")
+def _beside_baseline(history: History, trial: Trial, name: str) -> tuple[float, float] | None:
+    """The baseline's value of a metric, and how far the trial's lies above it: on common seeds,
+    where there are any.
+    """
+    ours, theirs = trial.values(name), history.baseline.values(name)
+    common = [seed for seed in ours if seed in theirs]
+    if not ours or not theirs:
+        return None
+    there = [theirs[seed] for seed in common] or list(theirs.values())
+    here = [ours[seed] for seed in common] or list(ours.values())
+    reference = sum(there) / len(there)
+    return reference, sum(here) / len(here) - reference
+
+
+def requirements(policy: Policy, history: History, trial: Trial, gain: float) -> Finding:
+    """Whether the estimated `gain` is one at all, and as large as every REQUIRE asks."""
     scale = _scale(history, trial)
     if not exceeds(gain, 0.0, *scale):
         worse = exceeds(-gain, 0.0, *scale)
@@ -93,7 +102,7 @@ def requirements(policy: Policy, history: History, trial: Trial) -> Finding:
         return Finding("improvement", False, f"{history.metric} is {said}")
     for require in policy.requires:
         reference = history.baseline if require.over == "baseline" else history.incumbent
-        over = history.gain(trial, reference)
+        over = history.gain(trial, reference) if require.over == "baseline" else gain
         least = required(require.amount, history, trial, reference)
         if over is None or not reaches(over, least, *scale):
             said = f"{history.metric} improves by {over or 0.0:.6g}, and {least:.6g}"
@@ -105,22 +114,24 @@ def required(amount: Amount, history: History, trial: Trial, reference: Trial) -
     """A REQUIRE in the metric's unit. Raises NightlabError for a percentage of zero."""
     pairs = history.differences(trial, reference)
     anchors = reference.values(history.metric)
-    mean = sum(anchors[seed] for seed in pairs) / len(pairs) if pairs else 0.0
+    common = [anchors[seed] for seed in pairs] or list(anchors.values())
+    mean = sum(common) / len(common) if common else 0.0
     if amount.percent and mean == 0.0:
         mend = "write the requirement as an absolute amount"
         raise NightlabError(f"REQUIRE: {amount} of {history.metric} = 0 has no size; {mend}")
     return amount.of(mean)
 
 
-def simplicity(policy: Policy, history: History, trial: Trial, error: float) -> Finding:
+def simplicity(
+    policy: Policy, history: History, trial: Trial, gain: float, error: float
+) -> Finding:
     """Fewer lines, and no real loss: the upper bound of the loss lies within what PREFER allows.
 
-    `error` is how far the true loss may lie above the estimate. Where that alone is larger than
-    PREFER's amount, the estimate must not be worse at all.
+    `gain` is the estimate, and `error` how far the true loss may lie above it. Where that alone is
+    larger than PREFER's amount, the estimate must not be worse at all.
     """
     prefer = policy.prefer
-    gain = history.gain(trial, history.incumbent)
-    if prefer is None or trial.lines >= 0 or gain is None:
+    if prefer is None or trial.lines >= 0:
         return Finding("simplicity", False, "not a simplification")
     incumbent = history.incumbent.mean(history.metric) or 0.0
     within, scale = prefer.within.of(incumbent), _scale(history, trial)

@@ -2,24 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from math import inf, isfinite
 from typing import Any
 
+from nightlab.judge.boundary import boundary, dropped_below
+from nightlab.judge.confirm import confirming_left, confirming_runs
+from nightlab.judge.incumbent import Opponent, missing_runs
 from nightlab.judge.noise import Noise, NoiseMeter
 from nightlab.judge.rules import Finding, broken_rules, check_policy, requirements, simplicity
-from nightlab.judge.settings import JudgeSettings
+from nightlab.judge.seeds import search_seeds
+from nightlab.judge.settings import JudgeSettings, Validation
+from nightlab.judge.validate import is_due, validated, validating_runs
+from nightlab.judge.wealth import next_level
 from nightlab.program.policy import Policy
-from nightlab.types import Decision, History, Outcome, Purpose, Trial, Verdict, Wanted
+from nightlab.types import (
+    COMPARED,
+    Decision,
+    History,
+    Outcome,
+    Purpose,
+    Trial,
+    Verdict,
+    Wanted,
+    mean_difference,
+)
 
-_HOPELESS = 0.5
-"""Below this many standard errors of gain a trial is dropped before its panel is complete."""
+_FEWEST = 2
+"""Fewer seeds of the baseline show no noise."""
+
+_SHARED = 0.5
+"""Where seeds explain more of the noise than this, values compare on common seeds alone."""
+
+_ANCHORS = 2
+"""On so many of the incumbent's seeds the baseline is measured then."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A trial beside the incumbent: the estimated gain, its standard error, and what it needs.
+
+    `looks` counts the seeds that the trial was measured on. `boundary` is in standard errors, and
+    `level` the chance of luck that it stands for.
+    """
+
+    gain: float
+    error: float
+    looks: int
+    boundary: float
+    level: float
+    noise: Noise
+
+    @property
+    def statistic(self) -> float:
+        """The gain in standard errors."""
+        if self.error == 0.0:
+            return inf if self.gain > 0 else -inf if self.gain < 0 else 0.0
+        return self.gain / self.error
 
 
 class SeedwiseJudge:
-    """Runs a trial on one seed of the panel after another; keeps only on the whole panel.
-
-    Every comparison is between values of the same seed. A deterministic experiment pays one run.
+    """Runs a trial on one seed after another; drops it as soon as it is clearly no better, keeps it
+    on the whole panel or beyond. A deterministic experiment pays one run.
     """
 
     def __init__(self, policy: Policy, settings: JudgeSettings) -> None:
@@ -27,143 +73,264 @@ class SeedwiseJudge:
         self.settings = settings
         self.noise = NoiseMeter()
 
+    # -- runs --------------------------------------------------------------------------------
+
     def wanted(self, history: History) -> Sequence[Wanted]:
-        runs = self._missing(history, history.baseline, Purpose.BASELINE, history.seeds)
-        if runs or not self._measured(history, history.baseline):
-            return runs
-        panel = self._panel(history)
-        known = history.incumbent.values(history.metric)
-        if not set(panel) <= known.keys():  # it was measured by another tool
-            return self._missing(history, history.incumbent, Purpose.PANEL, panel)
+        panel, single = self._panel(history), self._deterministic(history)
+        baseline = missing_runs(history.baseline, panel, Purpose.BASELINE, COMPARED)
+        if baseline or not self._measured(history):
+            return baseline
+        if validation := self._validation(history):
+            return validating_runs(history, validation)
+        if history.closing:
+            return [] if single else confirming_runs(history, self.settings.confirm)
+        opponent = self._opponent(history)
+        if first := self._first(opponent, panel[:1] if single else panel):
+            return first
         return [
-            Wanted(trial.number, seed, Purpose.PANEL)
+            wanted
             for trial in history.open
-            if not trial.in_flight and not trial.failed
-            for seed in [s for s in panel if s not in trial.values(history.metric)][:1]
+            if not (trial.in_flight or trial.failed)
+            for wanted in self._next(opponent, trial, panel[:1] if single else panel)
         ]
 
+    def closing_runs(self, history: History) -> int:
+        """How many runs it would want before the report, for this incumbent or for a new one."""
+        if self._deterministic(history):
+            return 0
+        count = self.settings.confirm
+        best = confirming_left(history.incumbent, history, count) or count
+        return best + confirming_left(history.baseline, history, count)
+
+    def _first(self, opponent: Opponent, panel: Sequence[int]) -> list[Wanted]:
+        """What is wanted before any trial meets the incumbent."""
+        history = opponent.history
+        if opponent.fresh:
+            close = history.pairing > _SHARED
+            return opponent.wanted() or (opponent.anchors(_ANCHORS) if close else [])
+        if opponent.values or opponent.trial.in_flight:
+            return []
+        return missing_runs(opponent.trial, panel, Purpose.PANEL, COMPARED)
+
+    def _next(self, opponent: Opponent, trial: Trial, panel: Sequence[int]) -> list[Wanted]:
+        if self._fresh and len(panel) > 1:
+            return opponent.next_run(trial)
+        return missing_runs(trial, panel, Purpose.PANEL, COMPARED)[:1]
+
+    # -- decisions ---------------------------------------------------------------------------
+
     def decide(self, history: History) -> Verdict | None:
-        if not self._measured(history, history.baseline):
+        if not self._measured(history):
             return None
+        if history.incumbent.failed:
+            return _unfit(history)
+        if (validation := self._validation(history)) and not validating_runs(history, validation):
+            busy = history.incumbent.in_flight or history.trial(history.validated).in_flight
+            return None if busy else validated(history, validation)
         for trial in history.open:
             if trial.failed:
                 return _failure(trial)
-            if trial.in_flight or not trial.values(history.metric):
-                continue
-            verdict = self._weigh(history, trial, self.noise.measure(history, trial))
-            if verdict:
+            if not trial.in_flight and (verdict := self._weigh(history, trial)):
                 return verdict
         return None
 
     def check_baseline(self, history: History) -> None:
         check_policy(self.policy, history)
 
-    def _panel(self, history: History) -> tuple[int, ...]:
-        """The seeds a trial must meet; one is enough where seeds make no difference."""
-        return history.seeds[:1] if self.noise.measure(history).deterministic else history.seeds
+    def _validation(self, history: History) -> Validation | None:
+        """The validation that is due, if any."""
+        validation = self.settings.validate_
+        due = history.incumbent.number and is_due(history, validation)
+        return validation if due and not self._deterministic(history) else None
 
-    def _missing(
-        self, history: History, trial: Trial, purpose: Purpose, seeds: Sequence[int]
-    ) -> list[Wanted]:
-        busy = {run.seed for run in trial.in_flight} | set(trial.values(history.metric))
-        return [Wanted(trial.number, s, purpose) for s in seeds if s not in busy]
-
-    def _measured(self, history: History, trial: Trial) -> bool:
-        return all(seed in trial.values(history.metric) for seed in history.seeds)
-
-    def _weigh(self, history: History, trial: Trial, noise: Noise) -> Verdict | None:
+    def _weigh(self, history: History, trial: Trial) -> Verdict | None:
         """A verdict on what is measured so far; None where more runs are needed."""
-        pairs = history.differences(trial, history.incumbent)
-        if not pairs:
+        found = self._compare(history, trial)
+        if found is None:
             return None
-        panel = self._panel(history)
-        left = len([seed for seed in panel if seed not in pairs])
-        error = noise.error(len(pairs))
-        boundary = self._boundary(noise) if not left else self._early_boundary(noise)
-        if left and self._hopeful(history, trial, boundary, error):
+        most = self._most(history)
+        if history.closing and found.looks >= self._least(history):
+            most = found.looks
+        if found.looks < most and not self._clear(history, trial, found):
             return None
         broken = broken_rules(self.policy, history, trial)
-        better = self._improves(history, trial, error, boundary)
-        simpler = simplicity(self.policy, history, trial, self._bound(noise, error))
-        evidence = self._evidence(history, trial, noise, boundary)
-        if left:
-            first = [*broken, self._lost_in_noise(history, trial, error, boundary) or better][0]
-            reason = f"{first.reason}, dropped after {len(pairs)} of {len(panel)} seeds"
-            return Verdict(trial.number, Decision.DISCARD, first.rule, reason, evidence)
-        if broken:
-            return _verdict(trial, Decision.DISCARD, broken[0], evidence)
-        if not better.passed and simpler.passed:
-            return _verdict(trial, Decision.KEEP, simpler, evidence)
-        decision = Decision.KEEP if better.passed else Decision.DISCARD
-        return _verdict(trial, decision, better, evidence)
+        better = self._improves(history, trial, found)
+        evidence = self._evidence(history, trial, found)
+        whole = found.looks >= self._least(history)
+        if whole and not broken:
+            simpler = simplicity(self.policy, history, trial, found.gain, self._bound(found))
+            if better.passed or simpler.passed:
+                finding = better if better.passed else simpler
+                return _verdict(trial, Decision.KEEP, finding, evidence)
+        finding = [*broken, better][0]
+        if not whole or found.looks < most:
+            said = f"{finding.reason}, dropped after {_seeds(found.looks)}"
+            finding = Finding(finding.rule, False, said)
+        return _verdict(trial, Decision.DISCARD, finding, evidence)
 
-    def _hopeful(self, history: History, trial: Trial, boundary: float, error: float) -> bool:
+    def _compare(self, history: History, trial: Trial) -> Comparison | None:
+        """None until the trial has met the incumbent."""
+        noise = self.noise.measure(history, trial)
+        ours, opponent = trial.values(history.metric), self._opponent(history)
+        busy = {run.seed for run in opponent.trial.in_flight}
+        if not ours or busy & set(ours) or not opponent.values:
+            return None
+        noise = noise.with_own(ours.values())
+        found = mean_difference(
+            ours, opponent.values, 1.0 if noise.deterministic else noise.pairing
+        )
+        if found is None:
+            return None
+        gain, error = history.direction.sign * found[0], noise.error(ours, opponent.values)
+        level = self._level(history, len(ours))
+        return Comparison(
+            gain, error, len(ours), self._boundary(history, noise, level), level, noise
+        )
+
+    def _clear(self, history: History, trial: Trial, found: Comparison) -> bool:
+        """Whether more seeds could not change the verdict, or need not."""
+        if found.looks < self._least(history):
+            return not self._hopeful(history, trial, found)
+        if found.statistic >= found.boundary and found.gain > 0:
+            return True
+        return not self._hopeful(history, trial, found) or not self._may_investigate(history)
+
+    def _hopeful(self, history: History, trial: Trial, found: Comparison) -> bool:
         """Whether more seeds may yet show a gain, or a simplification without a loss."""
-        gain = history.gain(trial, history.incumbent) or 0.0
-        if gain > 0 and (not boundary or gain >= boundary * error):
+        least = 0.0 if self.settings.keep == "any" else dropped_below(found.looks)
+        if found.gain > 0 and found.statistic >= least:
             return True
         if trial.lines >= 0 or self.policy.prefer is None:
             return False
         incumbent = history.incumbent.mean(history.metric) or 0.0
-        return -gain <= self.policy.prefer.within.of(incumbent) + 2 * error
+        return -found.gain <= self.policy.prefer.within.of(incumbent) + 2 * found.error
 
-    def _early_boundary(self, noise: Noise) -> float:
-        """Standard errors below which a trial is dropped early; 0 until pairs tell the noise."""
-        return _HOPELESS if self.settings.keep == "evidence" and noise.pairs else 0.0
+    def _may_investigate(self, history: History) -> bool:
+        """Whether runs beyond the panel may still be spent."""
+        least = self._least(history)
+        trials = (*history.trials[-200:], *history.open)
+        extra = sum(max(0, len(each.runs) - least) for each in trials)
+        return extra <= self.settings.investigate * sum(len(each.runs) for each in trials) + least
 
-    def _boundary(self, noise: Noise) -> float:
-        return 0.0 if self.settings.keep == "any" else noise.boundary(self.settings.false_keeps)
+    def _improves(self, history: History, trial: Trial, found: Comparison) -> Finding:
+        """The requirements on the estimate, and then the noise that it must stand out of."""
+        finding = requirements(self.policy, history, trial, found.gain)
+        if not finding.passed or self.settings.keep == "any":
+            return finding
+        if found.error == inf:
+            return Finding("evidence", False, "one seed shows no noise to compare a gain with")
+        if found.statistic < found.boundary:
+            said = f"{history.metric} gains {found.gain:.6g}, {found.statistic:.2f} standard errors"
+            return Finding("evidence", False, f"{said} where {found.boundary:.2f} are needed")
+        if self._carried_by_one(history, trial, found):
+            return Finding("evidence", False, f"one seed alone carries {history.metric}'s gain")
+        return finding
 
-    def _bound(self, noise: Noise, error: float) -> float:
-        """How far the true loss may lie above its estimate."""
+    def _carried_by_one(self, history: History, trial: Trial, found: Comparison) -> bool:
+        """Whether nothing is left of the gain without the best of the trial's values."""
+        values, sign = trial.values(history.metric), history.direction.sign
+        if len(values) < 3 or found.noise.deterministic:
+            return False
+        best = max(values, key=lambda seed: sign * values[seed])
+        rest = {seed: value for seed, value in values.items() if seed != best}
+        left = mean_difference(rest, self._opponent(history).values, found.noise.pairing)
+        return left is not None and sign * left[0] <= 0
+
+    # -- what it takes -----------------------------------------------------------------------
+
+    @property
+    def _fresh(self) -> bool:
+        return self.settings.keep == "evidence" and self.settings.panel == "fresh"
+
+    def _opponent(self, history: History) -> Opponent:
+        return Opponent(history, self._fresh and not self._deterministic(history))
+
+    def _deterministic(self, history: History) -> bool:
+        return self.noise.measure(history).deterministic
+
+    def _panel(self, history: History) -> tuple[int, ...]:
+        """The seeds of the baseline: two at least, where further ones may be drawn."""
+        if self._fresh and len(history.seeds) < _FEWEST:
+            return tuple(islice(search_seeds(history.seeds), _FEWEST))
+        return history.seeds
+
+    def _measured(self, history: History) -> bool:
+        return set(self._panel(history)) <= history.baseline.values(history.metric).keys()
+
+    def _least(self, history: History) -> int:
+        """The seeds that a keep must have been measured on."""
+        return 1 if self._deterministic(history) else len(self._panel(history))
+
+    def _most(self, history: History) -> int:
+        """The seeds after which the verdict falls."""
+        least = self._least(history)
+        return max(least, self.settings.most_seeds) if self._fresh and least > 1 else least
+
+    def _level(self, history: History, looks: int) -> float:
+        """The chance of luck that this test may take; none is spent on the first look."""
+        if self.settings.keep == "any" or looks < _FEWEST:
+            return 0.0
+        return next_level(history, self.settings.false_keeps)
+
+    def _boundary(self, history: History, noise: Noise, level: float) -> float:
         if self.settings.keep == "any" or noise.deterministic:
             return 0.0
-        if error == inf:
+        if not level:
             return inf
-        return noise.boundary(self.settings.false_keeps) * error
+        return boundary(level, self._most(history), noise.freedom, self._least(history))
 
-    def _improves(self, history: History, trial: Trial, error: float, boundary: float) -> Finding:
-        """The requirements on the estimate, and then the noise that it must stand out of."""
-        finding = requirements(self.policy, history, trial)
-        if error == inf and self.settings.keep == "evidence":
-            return Finding("evidence", False, "one seed shows no noise to compare a gain with")
-        lost = self._lost_in_noise(history, trial, error, boundary)
-        return lost if finding.passed and lost else finding
+    def _bound(self, found: Comparison) -> float:
+        """How far the true loss may lie above its estimate."""
+        if self.settings.keep == "any" or found.noise.deterministic:
+            return 0.0
+        return found.boundary * found.error
 
-    def _lost_in_noise(
-        self, history: History, trial: Trial, error: float, boundary: float
-    ) -> Finding | None:
-        """What is to be said of a gain that doesn't reach so many standard errors."""
-        gain = history.gain(trial, history.incumbent) or 0.0
-        if not boundary or not 0 < gain < boundary * error:
-            return None
-        said = f"{history.metric} gains {gain:.6g}, which is {gain / error:.2f} standard errors"
-        return Finding("evidence", False, f"{said} where {boundary:.2f} are needed")
-
-    def _evidence(
-        self, history: History, trial: Trial, noise: Noise, boundary: float
-    ) -> dict[str, Any]:
-        pairs = history.differences(trial, history.incumbent)
-        gain = history.gain(trial, history.incumbent) or 0.0
-        error = noise.error(len(pairs))
+    def _evidence(self, history: History, trial: Trial, found: Comparison) -> dict[str, Any]:
+        noise, opponent = found.noise, self._opponent(history)
         return {
-            "against": history.incumbent.number,
-            "differences": {str(seed): value for seed, value in pairs.items()},
-            "gain": gain,
-            "standard_error": error if isfinite(error) else None,
-            "statistic": gain / error if error else None,
-            "boundary": boundary if isfinite(boundary) else None,
-            "noise": noise.sigma if isfinite(noise.sigma) else None,
-            "degrees_of_freedom": noise.freedom,
-            "noise_from": "pairs" if noise.pairs else "the baseline's seeds",
+            "against": opponent.trial.number,
+            "differences": {
+                str(seed): value - opponent.values[seed]
+                for seed, value in trial.values(history.metric).items()
+                if seed in opponent.values
+            },
+            "seeds": {"trial": len(trial.values(history.metric)), "against": len(opponent.values)},
+            "gain": found.gain,
+            "standard_error": _finite(found.error),
+            "statistic": _finite(found.statistic),
+            "boundary": _finite(found.boundary),
+            "level": found.level,
+            "noise": _finite(noise.sigma),
+            "pairing": noise.pairing,
+            "degrees_of_freedom": round(noise.freedom, 1),
             "deterministic": noise.deterministic,
         }
 
 
+def _finite(number: float) -> float | None:
+    return number if isfinite(number) else None
+
+
+def _seeds(count: int) -> str:
+    return "1 seed" if count == 1 else f"{count} seeds"
+
+
 def _verdict(
-    trial: Trial, decision: Decision, finding: Finding, evidence: dict[str, Any]
+    trial: Trial, decision: Decision, finding: Finding, evidence: Mapping[str, Any]
 ) -> Verdict:
     return Verdict(trial.number, decision, finding.rule, finding.reason, evidence)
+
+
+def _unfit(history: History) -> Verdict:
+    """The incumbent failed on another seed, or in a longer run: it gives way to the one before."""
+    trial = history.incumbent
+    failure = _failure(trial)
+    line = [each.number for each in history.lineage()]
+    before = line[-2] if len(line) > 1 else 0
+    reason = f"it failed when it was run again: {failure.reason}"
+    return Verdict(
+        trial.number, Decision.DISCARD, failure.rule, reason, {**failure.evidence, "to": before}
+    )
 
 
 def _failure(trial: Trial) -> Verdict:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 REMEMBERED = 300
 """How many trials the model is told of at most: the best and the last ones. Reports say so."""
 
+_RUNS = 8
+"""So many runs of a trial the model is told of at most."""
+
 _TOO_SMALL = 0.02
 """Moves below this share of a parameter's range are left out of a change."""
 
@@ -36,8 +39,8 @@ class SearchProposer:
     model: the GP sampler, which copes best with noise on static spaces, or TPE where the space is
     conditional or torch is not installed.
 
-    The model is told the paired difference of each trial to the baseline, not its plain value, so
-    that a lucky seed teaches nothing. Crashes count as the worst seen. It is built anew from the
+    The model is told how far each run lies from the baseline, and not the mean or the best of a
+    trial, so that it learns the noise; what a seed brings to all trials alike is taken out. Crashes count as the worst seen. It is built anew from the
     history for each idea: nothing can be out of step with the ledger.
     """
 
@@ -109,7 +112,7 @@ class SearchProposer:
         return found
 
     def _told(self, history: History) -> list[optuna.trial.FrozenTrial]:
-        """The history as finished Optuna trials, smaller values better."""
+        """The history as finished Optuna trials, a run each, smaller values better."""
         scored = [(t, self._score(history, t)) for t in self._remembered(history)]
         seen = [score for _, score in scored if score is not None]
         worst = max(seen, default=0.0)
@@ -118,10 +121,17 @@ class SearchProposer:
             failed = trial.verdict is not None and trial.verdict.decision is Decision.CRASH
             value = worst if failed else score
             if value is not None:
-                told.append(self._frozen(trial.parameters, value))
+                apart = [0.0] if failed else self._apart(history, trial)
+                told += [self._frozen(trial.parameters, value + each) for each in apart]
             elif trial.verdict is None:
                 told.append(self._frozen(trial.parameters, sorted(seen)[len(seen) // 2]))
         return [trial for trial in told if trial is not None]
+
+    def _apart(self, history: History, trial: Trial) -> list[float]:
+        """How far each run lies from the trial's mean, what its seed explains aside: the noise."""
+        values = list(trial.values(history.metric).values())[:_RUNS]
+        mean, share = sum(values) / len(values), (1 - history.pairing) ** 0.5
+        return [share * (value - mean) for value in values]
 
     def _remembered(self, history: History) -> Sequence[Trial]:
         """The baseline, the trials it still has room for, and of older ones the best."""

@@ -134,6 +134,19 @@ class TrialSettled(Event):
 
 
 @dataclass(frozen=True)
+class IncumbentReviewed(Event):
+    """The incumbent was looked at again. Where it did not pass, trial `to` takes its place."""
+
+    kind: ClassVar[str] = "incumbent_reviewed"
+    trial: int
+    passed: bool
+    to: int
+    rule: str
+    reason: str
+    evidence: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Imported(Event):
     """The campaign's first trials come from a results table of another tool.
 
@@ -158,6 +171,7 @@ KINDS: dict[str, type[Event]] = {
         RunStarted,
         RunEnded,
         TrialSettled,
+        IncumbentReviewed,
         Imported,
     )
 }

@@ -12,6 +12,7 @@ from nightlab.remember.events import (
     ChangeRefused,
     Event,
     Imported,
+    IncumbentReviewed,
     RunEnded,
     RunStarted,
     SessionBegan,
@@ -57,6 +58,8 @@ class Record:
         self.last_refusal: ChangeRefused | None = None
         self.decisions = dict.fromkeys(Decision, 0)
         self.kept: list[int] = []
+        self.standing: list[int] = []
+        self.validated = 0
         self.order: list[int] = []
         self.states: dict[str, int] = {}
         self.crashed: dict[str, int] = {}
@@ -72,6 +75,7 @@ class Record:
             RunStarted: self._run_started,
             RunEnded: self._run_ended,
             TrialSettled: self._settled,
+            IncumbentReviewed: self._reviewed,
             Imported: self._imported,
         }
 
@@ -149,6 +153,8 @@ class Record:
             incumbent=self.trial(self.incumbent),
             trials=self.trials,
             open=tuple(self.trial(number) for number in self.open),
+            kept=tuple(self.standing),
+            validated=self.validated,
         )
 
     def active_seconds(self, now: float, running: bool) -> float:
@@ -278,8 +284,26 @@ class Record:
             self.since_keep = 0
             self.previous_incumbent, self.incumbent = self.incumbent, event.trial
             self.kept.append(event.trial)
+            self.standing.append(event.trial)
         if decision is Decision.CRASH:
             self.crashed.setdefault(parts.facts["fingerprint"], event.trial)
+
+    def _reviewed(self, event: IncumbentReviewed, at: float) -> None:
+        if event.passed:
+            self.validated = event.trial
+            return
+        parts = self._of(event.trial)
+        parts.verdict = Verdict(
+            event.trial, Decision.DISCARD, event.rule, event.reason, event.evidence
+        )
+        self.decisions[Decision.KEEP] -= 1
+        self.decisions[Decision.DISCARD] += 1
+        self.kept.remove(event.trial)
+        there = self.standing.index(event.to) + 1 if event.to in self.standing else 0
+        del self.standing[there:]
+        if self.validated not in self.standing:
+            self.validated = 0
+        self.previous_incumbent, self.incumbent = self.incumbent, event.to
 
 
 _UNMADE = Trial(-1, "")

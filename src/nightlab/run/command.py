@@ -117,7 +117,7 @@ class CommandExperiment:
         self._hand_over(job.artifacts, candidate)
         questions_out, questions_in = os.pipe()
         answers_out, answers_in = os.pipe()
-        left = self._left(began)
+        left = self._left(job, began)
         served_by = None
         try:
             served_by = slot.start(
@@ -151,19 +151,20 @@ class CommandExperiment:
         return ended, served
 
     def _run(self, slot: Slot, command: str, folder: Path, log: Path, began: float):  # type: ignore[no-untyped-def]
-        environment, left = self._environment(slot.job), self._left(began)
+        environment, left = self._environment(slot.job), self._left(slot.job, began)
         pid = slot.start(command, folder / self.prefix, environment, log, timeout=left)
         return (yield Wait(pid=pid))
 
-    def _left(self, began: float) -> float:
-        return max(0.1, self.settings.time_limit - (time.monotonic() - began))
+    def _left(self, job: Job, began: float) -> float:
+        return max(0.1, self.settings.time_limit * job.times - (time.monotonic() - began))
 
     def _environment(self, job: Job) -> dict[str, str]:
         return {
             **self.environment,
             "NIGHTLAB_SEED": str(job.seed),
-            "NIGHTLAB_BUDGET": self.settings.budget_text,
+            "NIGHTLAB_BUDGET": self.settings.budget_times(job.times),
             "NIGHTLAB_TRIAL": str(job.trial),
+            "NIGHTLAB_PURPOSE": job.purpose.value,
         }
 
     def _lay(self, job: Job, folder: Path, pristine: bool) -> None:
@@ -214,7 +215,7 @@ class CommandExperiment:
         """The outcome of a process that did not simply succeed, None of one that did."""
         words = last_words(log)
         if ended.why == "timeout":
-            limit = self.settings.time_limit
+            limit = self.settings.time_limit * job.times
             detail = f"killed after {limit:g} s (run.timeout)"
             return Measurement(job.run, Outcome.TIMEOUT, detail=detail)
         if ended.code == 0:

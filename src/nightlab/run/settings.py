@@ -146,4 +146,11 @@ class RunSettings(Section):
     @property
     def budget_text(self) -> str:
         """What a command finds in NIGHTLAB_BUDGET: `300 seconds`, `2000 steps`, "" for none."""
-        return str(self.budget) if isinstance(self.budget, Budget) else ""
+        return self.budget_times(1.0)
+
+    def budget_times(self, times: float) -> str:
+        """The same for so many times the budget."""
+        if not isinstance(self.budget, Budget):
+            return ""
+        amount = self.budget.amount * times
+        return str(Budget(amount=round(amount) if times != 1.0 else amount, unit=self.budget.unit))

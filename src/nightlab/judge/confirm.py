@@ -1,0 +1,103 @@
+"""Before the report: what the incumbent is worth on seeds that no decision has used."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from nightlab.judge.incumbent import missing_runs
+from nightlab.judge.noise import Noise
+from nightlab.judge.seeds import reserved_seeds
+from nightlab.types import History, Purpose, Trial, Wanted, mean_difference
+
+_ONLY = frozenset({Purpose.CONFIRM})
+_TAIL = 0.025
+"""The interval leaves out so much on either side."""
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """An improvement over the baseline on fresh seeds; positive is better, in the metric's unit.
+
+    `measured` is the plain estimate and `gain` the shrunk one, with `low` and `high` around it:
+    95 % of the posterior. `baseline` is the baseline's mean on those seeds.
+    """
+
+    trial: int
+    measured: float
+    gain: float
+    low: float
+    high: float
+    error: float
+    baseline: float
+    seeds: tuple[int, ...]
+
+    @property
+    def improved(self) -> bool:
+        """Whether the fresh seeds speak for an improvement at all."""
+        return self.low > 0
+
+
+def confirming_runs(history: History, seeds: int) -> list[Wanted]:
+    """The runs still wanted to confirm the incumbent, the pairs of one seed together."""
+    if not history.incumbent.number:
+        return []
+    return [
+        wanted
+        for seed in reserved_seeds(history.seeds, seeds, Purpose.CONFIRM.value)
+        for trial in (history.incumbent, history.baseline)
+        for wanted in missing_runs(trial, [seed], Purpose.CONFIRM, _ONLY)
+    ]
+
+
+def confirming_left(trial: Trial, history: History, seeds: int) -> int:
+    """How many of those runs one trial still lacks."""
+    pool = reserved_seeds(history.seeds, seeds, Purpose.CONFIRM.value)
+    return len(missing_runs(trial, pool, Purpose.CONFIRM, _ONLY))
+
+
+def confirmation(history: History, noise: Noise, trial: Trial | None = None) -> Confirmation | None:
+    """What fresh seeds say of a trial (the incumbent, if none is given); None before they do.
+
+    The estimate is shrunk towards no improvement by how far it stands out of its error: the mean
+    of the posterior under a normal prior whose spread is estimated by the gain itself.
+    """
+    trial = trial or history.incumbent
+    ours = trial.values(history.metric, _ONLY)
+    theirs = history.baseline.values(history.metric, _ONLY)
+    common = tuple(sorted(ours.keys() & theirs.keys()))
+    if not trial.number or not common or math.isinf(noise.sigma):
+        return None
+    noise = noise.with_own(ours.values()).with_own(theirs.values())
+    found = mean_difference(ours, theirs, 1.0 if noise.deterministic else noise.pairing)
+    assert found is not None
+    measured, error = history.direction.sign * found[0], noise.error(ours, theirs)
+    weight = _weight(measured, error)
+    reach = _quantile(noise.freedom) * error * math.sqrt(weight)
+    return Confirmation(
+        trial=trial.number,
+        measured=measured,
+        gain=weight * measured,
+        low=weight * measured - reach,
+        high=weight * measured + reach,
+        error=error,
+        baseline=_mean(theirs),
+        seeds=common,
+    )
+
+
+def _weight(measured: float, error: float) -> float:
+    """How much of an estimate remains: near 1 where it stands out, near 0 where it doesn't."""
+    total = measured**2 + error**2
+    return measured**2 / total if total else 1.0
+
+
+def _quantile(freedom: float) -> float:
+    from scipy.special import stdtrit
+
+    return float(stdtrit(max(1.0, freedom), 1 - _TAIL))
+
+
+def _mean(values: Mapping[int, float]) -> float:
+    return math.fsum(values.values()) / len(values)

@@ -1,0 +1,55 @@
+"""Now and then a longer look at the incumbent, which may be demoted by it."""
+
+from __future__ import annotations
+
+from nightlab.judge.incumbent import missing_runs
+from nightlab.judge.seeds import reserved_seeds
+from nightlab.judge.settings import Validation
+from nightlab.types import Decision, History, Purpose, Verdict, Wanted
+
+_ONLY = frozenset({Purpose.VALIDATE})
+
+
+def is_due(history: History, validation: Validation | None) -> bool:
+    """Whether so many keeps have come since the last validation."""
+    if validation is None:
+        return False
+    since = history.kept[history.kept.index(history.validated) + 1 :] if history.validated else None
+    return len(history.kept if since is None else since) >= validation.every
+
+
+def validating_runs(history: History, validation: Validation) -> list[Wanted]:
+    """The longer runs still wanted: of the incumbent, and of the last one that was validated."""
+    pool = reserved_seeds(history.seeds, validation.seeds, Purpose.VALIDATE.value)
+    return [
+        wanted
+        for seed in pool
+        for trial in (history.incumbent, history.trial(history.validated))
+        for wanted in missing_runs(trial, [seed], Purpose.VALIDATE, _ONLY)
+    ]
+
+
+def validated(history: History, validation: Validation) -> Verdict:
+    """The verdict on the incumbent once those runs are done: it stays, or is demoted."""
+    rival = history.trial(history.validated)
+    pairs = {
+        seed: value - rival.values(history.metric, _ONLY)[seed]
+        for seed, value in history.incumbent.values(history.metric, _ONLY).items()
+        if seed in rival.values(history.metric, _ONLY)
+    }
+    gain = history.direction.sign * sum(pairs.values()) / len(pairs) if pairs else 0.0
+    than = f"trial {rival.number}" if rival.number else "the baseline"
+    amount = f"{validation.times:g} times the budget"
+    evidence = {
+        "against": rival.number,
+        "differences": {str(seed): value for seed, value in pairs.items()},
+        "gain": gain,
+        "times": validation.times,
+    }
+    if not pairs or gain > 0:
+        said = f"{history.metric} is better by {gain:.6g} than {than} at {amount}"
+        said = said if pairs else f"nothing could be measured at {amount}"
+        return Verdict(history.incumbent.number, Decision.KEEP, "validation", said, evidence)
+    said = f"{history.metric} is worse by {-gain:.6g} than {than} at {amount}"
+    evidence["to"] = rival.number
+    return Verdict(history.incumbent.number, Decision.DISCARD, "validation", said, evidence)
