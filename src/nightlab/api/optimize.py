@@ -70,8 +70,8 @@ def optimize(
     is called in this process. `start` is the baseline, the middle of each range if not given.
     `folder` keeps the study, and goes on with it where it is there with the same space, policy
     and seeds. `trials` more are tried, 20 if neither they nor `runs` are given, or as many as so
-    many `runs` of the function allow, those that confirm the best among them. `say` is called with a line for each
-    thing that matters. Raises NightlabError for what makes no sense.
+    many `runs` of the function allow, those that confirm the best among them. `say` is
+    called with a line for each thing that matters. Raises NightlabError for what makes no sense.
     """
     caller(function)
     _check_arguments(space, policy, seeds, {"trials": trials, "runs": runs})

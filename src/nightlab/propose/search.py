@@ -40,8 +40,9 @@ class SearchProposer:
     conditional or torch is not installed.
 
     The model is told how far each run lies from the baseline, and not the mean or the best of a
-    trial, so that it learns the noise; what a seed brings to all trials alike is taken out. Crashes count as the worst seen. It is built anew from the
-    history for each idea: nothing can be out of step with the ledger.
+    trial, so that it learns the noise; what a seed brings to all trials alike is taken out.
+    Crashes count as the worst seen. It is built anew from the history for each idea: nothing can
+    be out of step with the ledger.
     """
 
     def __init__(self, settings: ProposeSettings, setting: Setting) -> None:
