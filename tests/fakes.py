@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from nightlab.campaign import Campaign
-from nightlab.loop import Stop, StopSettings, run_loop
+from nightlab.loop import run_loop
 from nightlab.propose import NothingToPropose
+from nightlab.stop import Stop, StopSettings
 from nightlab.study import Study, open_study
 from nightlab.types import History, Idea, Job, Measurement, Outcome
 

@@ -15,6 +15,7 @@ FLOORS = [
     {"program"},
     {"propose", "change", "run", "judge", "remember"},
     {"campaign"},
+    {"stop"},
     {"loop"},
     {"settings"},
     {"study"},

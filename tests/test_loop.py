@@ -10,7 +10,7 @@ from fakes import call_study, loss_of, move, work
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightlab.loop import Stop, StopSettings, next_time
+from nightlab.stop import Stop, StopSettings, next_time
 from nightlab.study import Study
 from nightlab.types import Job, Measurement, Outcome
 

@@ -8,12 +8,12 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from nightlab.change.settings import ChangeSettings
 from nightlab.judge.settings import JudgeSettings
-from nightlab.loop import StopSettings
 from nightlab.program.settings import Section
 from nightlab.propose.settings import ProposeSettings, one_or_more
 from nightlab.remember.settings import RememberSettings
 from nightlab.report.settings import ReportSettings
 from nightlab.run.settings import RunSettings
+from nightlab.stop import StopSettings
 
 
 class Settings(Section):

@@ -17,7 +17,7 @@ from nightlab.change.repository import Repository, git_is_installed
 from nightlab.change.tags import checked_tag, free_tag
 from nightlab.change.workspace import checkout
 from nightlab.judge.seedwise import SeedwiseJudge
-from nightlab.loop import Stop, run_loop
+from nightlab.loop import run_loop
 from nightlab.program import Program, read_program
 from nightlab.propose import Proposer, Setting
 from nightlab.propose.build import build_proposer
@@ -30,6 +30,7 @@ from nightlab.run.build import build_runner
 from nightlab.run.inputs import fingerprint, missing_inputs
 from nightlab.run.platform import detect_platform
 from nightlab.settings import Settings
+from nightlab.stop import Stop
 from nightlab.types import Job, NightlabError, Purpose
 
 VIEWS = ["autoresearch-summary.md", "autoresearch-progress.md", "charts/", "best/"]

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from fakes import CALL_PROGRAM, InProcessRunner, ScriptedProposer, call_study, loss_of, move, work
 
-from nightlab.loop import Stop, StopSettings, run_loop
+from nightlab.loop import run_loop
 from nightlab.remember.events import Event, TrialSettled
 from nightlab.report.conformance import check_report
 from nightlab.report.direction import direction
 from nightlab.report.progress import NAME, Progress, progress_text, write_progress
 from nightlab.report.terminal.session import Session
 from nightlab.report.terminal.view import WhileItLasts
+from nightlab.stop import Stop, StopSettings
 from nightlab.study import Study
 from nightlab.types import Decision, Job, Measurement, Outcome, Trial, Verdict
 

@@ -14,9 +14,9 @@ from nightlab.cli.signals import Signals, StoppedAtOnce
 from nightlab.types import NightlabError
 
 if TYPE_CHECKING:
-    from nightlab.loop import Stop
     from nightlab.report.terminal.session import Session
     from nightlab.report.terminal.view import View
+    from nightlab.stop import Stop
     from nightlab.study import Study
 
 __all__ = ["StoppedAtOnce", "run"]
@@ -121,7 +121,7 @@ def _leave(
 def _check_time(until: str | None) -> None:
     from pydantic import ValidationError
 
-    from nightlab.loop import StopSettings
+    from nightlab.stop import StopSettings
 
     try:
         StopSettings(at=until)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from nightlab.judge.incumbent import missing_runs
 from nightlab.judge.noise import Noise
 from nightlab.judge.seeds import reserved_seeds
-from nightlab.types import History, Purpose, Trial, Wanted, mean_difference
+from nightlab.types import History, Purpose, Trial, Wanted
 
 _ONLY = frozenset({Purpose.CONFIRM})
 _TAIL = 0.025
@@ -70,9 +70,9 @@ def confirmation(history: History, noise: Noise, trial: Trial | None = None) -> 
     if not trial.number or not common or math.isinf(noise.sigma):
         return None
     noise = noise.with_own(ours.values()).with_own(theirs.values())
-    found = mean_difference(ours, theirs, 1.0 if noise.deterministic else noise.pairing)
+    found = noise.difference_of(ours, theirs)
     assert found is not None
-    measured, error = history.direction.sign * found[0], noise.error(ours, theirs)
+    measured, error = history.direction.sign * found[0], found[1]
     weight = _weight(measured, error)
     reach = _quantile(noise.freedom) * error * math.sqrt(weight)
     return Confirmation(

@@ -37,24 +37,25 @@ class Noise:
     pairs: int = 0
 
     @property
-    def likely_pairing(self) -> float:
-        """The best guess of the pairing: a half until pairs tell. `pairing` itself is careful."""
-        if self.deterministic:
-            return 1.0
-        known = self.pairing * (self.pairs + _DOUBT) / self.pairs if self.pairs else 0.0
-        return min(_CLOSEST, (self.pairs * known + _DOUBT / 2) / (self.pairs + _DOUBT))
+    def seen_pairing(self) -> float:
+        """The pairing as the pairs alone have it, however few; `pairing` itself is careful."""
+        return min(_CLOSEST, self.pairing * (self.pairs + _DOUBT) / self.pairs) if self.pairs else 0
 
     @property
-    def difference(self) -> float:
-        """The standard deviation of the difference of two runs of one seed."""
-        return self.sigma * math.sqrt(2 * (1 - self.pairing))
-
-    def error(self, ours: Mapping[int, float], theirs: Mapping[int, float]) -> float:
-        """The standard error of the difference of two trials' means; inf where there is none."""
+    def likely_pairing(self) -> float:
+        """The best guess of the pairing: a half until pairs tell."""
         if self.deterministic:
-            return 0.0
-        found = mean_difference(ours, theirs, self.pairing)
-        return self.sigma * math.sqrt(found[1]) if found else math.inf
+            return 1.0
+        return (self.pairs * self.seen_pairing + _DOUBT / 2) / (self.pairs + _DOUBT)
+
+    def difference_of(
+        self, ours: Mapping[int, float], theirs: Mapping[int, float]
+    ) -> tuple[float, float] | None:
+        """How far our mean lies above theirs, by seed, and the standard error of that."""
+        found = mean_difference(ours, theirs, 1.0 if self.deterministic else self.pairing)
+        if found is None or self.deterministic:
+            return found and (found[0], 0.0)
+        return found[0], self.sigma * math.sqrt(found[1])
 
     def with_own(self, values: Iterable[float]) -> Noise:
         """Moderated by the spread of the trial in question, which may be noisier than others.

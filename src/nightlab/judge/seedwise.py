@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from math import inf, isfinite
 from typing import Any
@@ -44,12 +44,15 @@ _ANCHORS = 2
 class Comparison:
     """A trial beside the incumbent: the estimated gain, its standard error, and what it needs.
 
-    `looks` counts the seeds that the trial was measured on. `boundary` is in standard errors, and
-    `level` the chance of luck that it stands for.
+    `hope` is the gain in standard errors if seeds explain as much of the noise as the pairs have
+    it so far, however few: infinite while there are none, and the gain is one. `looks` counts the
+    seeds that the trial was measured on. `boundary` is in standard errors, and `level` the chance
+    of luck that it stands for.
     """
 
     gain: float
     error: float
+    hope: float
     looks: int
     boundary: float
     level: float
@@ -58,9 +61,7 @@ class Comparison:
     @property
     def statistic(self) -> float:
         """The gain in standard errors."""
-        if self.error == 0.0:
-            return inf if self.gain > 0 else -inf if self.gain < 0 else 0.0
-        return self.gain / self.error
+        return _ratio(self.gain, self.error)
 
 
 class SeedwiseJudge:
@@ -176,15 +177,19 @@ class SeedwiseJudge:
         if not ours or busy & set(ours) or not opponent.values:
             return None
         noise = noise.with_own(ours.values())
-        found = mean_difference(
-            ours, opponent.values, 1.0 if noise.deterministic else noise.pairing
-        )
-        if found is None:
+        found = noise.difference_of(ours, opponent.values)
+        hoped = replace(noise, pairing=noise.seen_pairing).difference_of(ours, opponent.values)
+        if found is None or hoped is None:
             return None
-        gain, error = history.direction.sign * found[0], noise.error(ours, opponent.values)
-        level = self._level(history, len(ours))
+        sign, level = history.direction.sign, self._level(history, len(ours))
         return Comparison(
-            gain, error, len(ours), self._boundary(history, noise, level), level, noise
+            gain=sign * found[0],
+            error=found[1],
+            hope=_ratio(sign * hoped[0], hoped[1]) if noise.pairs else _ratio(sign * hoped[0], 0.0),
+            looks=len(ours),
+            boundary=self._boundary(history, noise, level),
+            level=level,
+            noise=noise,
         )
 
     def _clear(self, history: History, trial: Trial, found: Comparison) -> bool:
@@ -198,7 +203,7 @@ class SeedwiseJudge:
     def _hopeful(self, history: History, trial: Trial, found: Comparison) -> bool:
         """Whether more seeds may yet show a gain, or a simplification without a loss."""
         least = 0.0 if self.settings.keep == "any" else dropped_below(found.looks)
-        if found.gain > 0 and found.statistic >= least:
+        if found.gain > 0 and found.hope >= least:
             return True
         if trial.lines >= 0 or self.policy.prefer is None:
             return False
@@ -305,6 +310,13 @@ class SeedwiseJudge:
             "degrees_of_freedom": round(noise.freedom, 1),
             "deterministic": noise.deterministic,
         }
+
+
+def _ratio(gain: float, error: float) -> float:
+    """A gain in standard errors; without an error any gain is beyond doubt."""
+    if error == 0.0:
+        return inf if gain > 0 else -inf if gain < 0 else 0.0
+    return gain / error
 
 
 def _finite(number: float) -> float | None:

@@ -14,7 +14,7 @@ from rich.console import Console, ConsoleDimensions
 from rich.text import Text
 
 from nightlab.campaign import Campaign
-from nightlab.loop import Stop, StopSettings, run_loop
+from nightlab.loop import run_loop
 from nightlab.remember.events import (
     CampaignBegan,
     ChangeRefused,
@@ -38,6 +38,7 @@ from nightlab.report.terminal.plot import plot
 from nightlab.report.terminal.scene import Scene, Stage
 from nightlab.report.terminal.screen import Screen
 from nightlab.report.terminal.view import WhileItLasts
+from nightlab.stop import Stop, StopSettings
 from nightlab.types import Job, Progress
 
 SIZES = [(40, 12), (80, 24), (200, 60), (24, 5), (12, 3), (1, 1), (500, 200)]

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from nightlab.campaign import Campaign
-from nightlab.loop import Stop
 from nightlab.remember.events import Event
+from nightlab.stop import Stop
 from nightlab.types import Progress
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nightlab.campaign import Campaign
-from nightlab.loop import Stop
 from nightlab.remember.events import (
     ChangeRefused,
     Event,
@@ -15,6 +14,7 @@ from nightlab.remember.events import (
     TrialSettled,
 )
 from nightlab.report.status import improvement_text
+from nightlab.stop import Stop
 from nightlab.types import Decision, Outcome, Progress, one_line
 
 _WIDTH = 1000

@@ -10,7 +10,6 @@ from rich.console import Console, ConsoleDimensions
 from rich.text import Text
 
 from nightlab.campaign import Campaign
-from nightlab.loop import Stop
 from nightlab.remember.events import Event, RunEnded
 from nightlab.report.terminal.block import block
 from nightlab.report.terminal.lines import wrote_line
@@ -18,6 +17,7 @@ from nightlab.report.terminal.pace import Limits, limits_of
 from nightlab.report.terminal.pen import pen_for
 from nightlab.report.terminal.scene import Scene, Stage
 from nightlab.report.terminal.screen import Screen
+from nightlab.stop import Stop
 from nightlab.types import Progress
 
 _REST = 12

@@ -11,8 +11,8 @@ from nightlab.program.quantity import format_seconds
 from nightlab.types import Outcome, Run, Trial
 
 if TYPE_CHECKING:
-    from nightlab.loop import Stop
     from nightlab.remember.record import Record
+    from nightlab.stop import Stop
 
 _FEW = 2
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from nightlab.campaign import Campaign
-from nightlab.loop import Stop
 from nightlab.remember.events import Event, RunEnded, TrialSettled
 from nightlab.report.build import write_reports
 from nightlab.report.progress import progress_text, write_progress
 from nightlab.report.terminal.view import View
+from nightlab.stop import Stop
 from nightlab.study import Study
 from nightlab.types import NightlabError, Outcome, one_line
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 from nightlab.campaign import Campaign
-from nightlab.loop import Stop
 from nightlab.remember.events import Event
+from nightlab.stop import Stop
 from nightlab.types import Progress
 
 
