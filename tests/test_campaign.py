@@ -12,7 +12,7 @@ from nightlab.campaign import REFUSALS
 from nightlab.change.repository import Repository
 from nightlab.remember.tsv import parse_rows
 from nightlab.study import Study, open_study
-from nightlab.types import Decision, Idea, Job, Measurement, NightlabError, Outcome
+from nightlab.types import Decision, Idea, Job, Measurement, NightlabError, Outcome, Purpose
 
 
 @pytest.fixture
@@ -114,12 +114,14 @@ def test_it_stops_after_too_many_refusals_in_a_row_and_says_why(study: Study) ->
 
 def test_going_on_forgets_nothing_and_doubles_nothing(study: Study) -> None:
     work(study, [move(x=1.0)], loss_of)
-    rows = study.results.read_text()
+    rows = [row[:11] for row in study.results.read_text().splitlines()]
     study.results.unlink()
     campaign, _, _ = work(study, [move(x=2.0)], loss_of)
-    assert study.results.read_text().startswith(rows)
-    assert [t.number for t in campaign.history.trials] == [1, 2]
-    assert [r.number for t in campaign.history.trials for r in t.runs] == [4, 5, 6, 7, 8, 9]
+    assert [row[:11] for row in study.results.read_text().splitlines()][: len(rows)] == rows
+    history = campaign.history
+    assert [t.number for t in history.trials] == [1, 2]
+    runs = [run.number for trial in (history.baseline, *history.trials) for run in trial.runs]
+    assert sorted(runs) == list(range(1, len(runs) + 1))
 
 
 class Killed(BaseException):
@@ -138,11 +140,11 @@ def test_a_run_that_was_in_flight_is_interrupted_and_made_again(study: Study) ->
     assert db.execute("SELECT kind FROM events ORDER BY id DESC").fetchall()[1] == ("run_started",)
     campaign, _, _ = work(study, [], loss_of)
     (trial,) = campaign.history.trials
-    assert [(r.seed, r.outcome) for r in trial.runs] == [
-        (1, Outcome.OK),
+    assert [(r.seed, r.outcome) for r in trial.runs if r.purpose is Purpose.PANEL] == [
         (2, Outcome.INTERRUPTED),
         (2, Outcome.OK),
         (3, Outcome.OK),
+        (1, Outcome.OK),
     ]
     assert trial.verdict is not None and trial.verdict.decision is Decision.KEEP
 

@@ -26,7 +26,7 @@ def run_loop(
             checked = _settle(campaign, judge, checked)
             while not (why := _finished(campaign, judge, stop)):
                 free = 0 if _spent(campaign, judge, stop) else runner.free
-                free = min(free, stop.room(campaign, _reserved(campaign, judge)))
+                free = min(free, stop.room(campaign, _reserved(campaign, judge, stop)))
                 for job in campaign.wanted(free, judge, proposer, lambda: stop.may_open(campaign)):
                     runner.start(job)
                 for measurement in runner.finished():
@@ -56,14 +56,16 @@ def _settle(campaign: Campaign, judge: Judge, checked: bool) -> bool:
     return checked
 
 
-def _reserved(campaign: Campaign, judge: Judge) -> int:
+def _reserved(campaign: Campaign, judge: Judge, stop: Stop) -> int:
     """How many runs are kept for the report."""
-    return 0 if campaign.closing else judge.closing_runs(campaign.history)
+    if campaign.closing:
+        return 0
+    return stop.for_report(campaign, judge.closing_runs(campaign.history))
 
 
 def _spent(campaign: Campaign, judge: Judge, stop: Stop) -> str:
     """Why no further run may be begun, what is kept for the report aside; "" where one may be."""
-    reserved = _reserved(campaign, judge)
+    reserved = _reserved(campaign, judge, stop)
     if stop.room(campaign, reserved) <= 0:
         return f"{campaign.state.runs_here} runs are done"
     return stop.too_late(campaign, reserved)

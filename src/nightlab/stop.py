@@ -14,6 +14,9 @@ from nightlab.campaign import Campaign
 from nightlab.program.settings import Section
 from nightlab.types import NightlabError
 
+_LEFT = 5
+"""One in so many runs may be kept for the report."""
+
 _TIME = re.compile(r"([01]?\d|2[0-3]):[0-5]\d")
 
 
@@ -77,9 +80,11 @@ class Stop:
         self.more_runs = more_runs
         self.run_limit: int | None = settings.runs
         self._settled_before = 0
+        self._began = clock()
 
     def begin(self, campaign: Campaign) -> None:
         """Count from where the campaign stands; a trial left open comes on top of `more`."""
+        self._began = self.clock()
         self._settled_before = campaign.state.settled
         if self.more is not None:
             self.limit = len(campaign.state.trials) + self.more
@@ -123,16 +128,30 @@ class Stop:
 
         `reserved` runs are to be made after it: time is kept for them.
         """
-        record = campaign.state
-        typical = record.run_seconds / max(1, record.runs)
-        if self.deadline is not None and self.clock() + (1 + reserved) * typical > self.deadline:
+        needed = (1 + reserved) * _typical_seconds(campaign)
+        if self.deadline is not None and self.clock() + needed > self.deadline:
             return "the next run would not end before the deadline"
         return ""
+
+    def for_report(self, campaign: Campaign, wanted: int) -> int:
+        """How many of the runs that the report wants are kept for it: a fifth of all at most."""
+        most = [wanted]
+        if self.run_limit is not None:
+            most.append(self.run_limit // _LEFT)
+        if self.deadline is not None and (typical := _typical_seconds(campaign)):
+            most.append(int((self.deadline - self._began) / typical) // _LEFT)
+        return max(0, min(most))
 
     def room(self, campaign: Campaign, reserved: int = 0) -> int:
         """How many runs may still be begun, if so many are kept for later."""
         limit = sys.maxsize if self.run_limit is None else self.run_limit
         return limit - campaign.state.runs_here - reserved
+
+
+def _typical_seconds(campaign: Campaign) -> float:
+    """How long a run takes here."""
+    record = campaign.state
+    return record.run_seconds / max(1, record.runs)
 
 
 def next_time(at: str, now: float) -> float:

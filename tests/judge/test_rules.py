@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightlab.judge.rules import (
+    Finding,
     broken_rules,
     check_policy,
     exceeds,
@@ -16,7 +17,7 @@ from nightlab.judge.rules import (
     requirements,
     simplicity,
 )
-from nightlab.program.policy import parse_policy
+from nightlab.program.policy import Policy, parse_policy
 from nightlab.types import Direction, History, NightlabError, Outcome, Purpose, Run, Trial
 
 
@@ -32,6 +33,11 @@ def history(baseline: Trial, incumbent: Trial | None = None, maximize: bool = Fa
     direction = Direction.MAXIMIZE if maximize else Direction.MINIMIZE
     seeds = tuple(baseline.values("m")) or (1,)
     return History("m", direction, seeds, baseline, incumbent or baseline, [])
+
+
+def required(policy: Policy, seen: History, candidate: Trial) -> Finding:
+    """The requirements, on the gain over the incumbent; without any where there is none."""
+    return requirements(policy, seen, candidate, seen.gain(candidate, seen.incumbent) or 0.0)
 
 
 def one(number: int, lines: int = 0, **metrics: float) -> Trial:
@@ -67,12 +73,12 @@ def test_float_noise_decides_nothing() -> None:
 def test_require_passes_exactly_at_its_amount(direction: str, new: float, passes: bool) -> None:
     policy = parse_policy(f"PRIMARY: {direction} m\nREQUIRE: m improves by >= 0.02 absolute")
     seen = history(one(0, m=1.0), maximize=direction == "maximize")
-    assert requirements(policy, seen, one(1, m=new)).passed is passes
+    assert required(policy, seen, one(1, m=new)).passed is passes
 
 
 def test_an_improvement_of_zero_is_none_even_without_require() -> None:
     policy = parse_policy("PRIMARY: minimize m")
-    found = requirements(policy, history(one(0, m=0.3)), one(1, m=0.1 + 0.2))
+    found = required(policy, history(one(0, m=0.3)), one(1, m=0.1 + 0.2))
     assert not found.passed
     assert found.rule == "improvement"
 
@@ -84,9 +90,9 @@ def test_require_over_baseline_and_over_incumbent_are_two_rules() -> None:
         "REQUIRE: m improves by >= 10% over baseline\n"
     )
     seen = history(one(0, m=1.0), incumbent=one(1, m=0.95))
-    assert not requirements(policy, seen, one(2, m=0.92)).passed
-    assert requirements(policy, seen, one(2, m=0.90)).passed
-    assert not requirements(policy, seen, one(2, m=0.945)).passed
+    assert not required(policy, seen, one(2, m=0.92)).passed
+    assert required(policy, seen, one(2, m=0.90)).passed
+    assert not required(policy, seen, one(2, m=0.945)).passed
 
 
 def test_guardrails_look_at_the_baseline_so_that_keeps_cannot_drift() -> None:
@@ -141,14 +147,14 @@ def test_a_metric_that_is_missing_passes_nothing() -> None:
     )
     seen = history(one(0, m=1.0, w=1.0, v=1.0))
     assert {f.rule for f in broken_rules(policy, seen, one(1, m=0.5))} == {"veto", "guardrail"}
-    assert not requirements(policy, seen, one(1, w=1.0)).passed
+    assert not required(policy, seen, one(1, w=1.0)).passed
 
 
 def test_means_are_taken_over_common_seeds_only() -> None:
     policy = parse_policy("PRIMARY: minimize m")
     base = trial(0, {1: {"m": 10.0}, 2: {"m": 1.0}})
     lucky = trial(1, {2: {"m": 1.5}})
-    assert not requirements(policy, history(base), lucky).passed
+    assert not required(policy, history(base), lucky).passed
 
 
 def test_a_percentage_of_zero_is_an_error_for_require() -> None:
@@ -178,7 +184,7 @@ def test_a_rule_that_names_no_metric_is_an_error_that_lists_them() -> None:
 )
 def test_simplicity(lines: int, loss: float, error: float, passes: bool) -> None:
     policy = parse_policy("PRIMARY: minimize m\nPREFER: fewer lines when m is within 0.0002")
-    found = simplicity(policy, history(one(0, m=1.0)), one(1, lines, m=1.0 + loss), error)
+    found = simplicity(policy, history(one(0, m=1.0)), one(1, lines, m=1.0 + loss), -loss, error)
     assert found.passed is passes
 
 
@@ -188,5 +194,15 @@ def test_no_value_at_all_crashes_the_rules(value: float) -> None:
     metrics = {"m": value} if math.isfinite(value) else {}
     seen = history(one(0, m=1.0))
     candidate = trial(1, {1: metrics})
-    assert isinstance(requirements(policy, seen, candidate).passed, bool)
+    assert isinstance(required(policy, seen, candidate).passed, bool)
     assert isinstance(broken_rules(policy, seen, candidate), list)
+
+
+def test_a_guardrail_is_weighed_on_common_seeds_and_on_means_where_there_are_none() -> None:
+    policy = parse_policy("PRIMARY: minimize m\nGUARDRAILS:\n- w must not increase by > 1")
+    seen = history(trial(0, {1: {"m": 1.0, "w": 5.0}, 2: {"m": 1.0, "w": 9.0}}))
+    common = trial(1, {2: {"m": 1.0, "w": 9.5}, 3: {"m": 1.0, "w": 99.0}})
+    assert broken_rules(policy, seen, common) == []
+    apart = trial(1, {3: {"m": 1.0, "w": 8.5}})
+    (found,) = broken_rules(policy, seen, apart)
+    assert "w increased by 1.5000" in found.reason

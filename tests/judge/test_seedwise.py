@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
+from itertools import islice
+from typing import Any
 
 import pytest
 
-from nightlab.judge.noise import measure_noise
+from nightlab.judge.seeds import search_seeds
 from nightlab.judge.seedwise import SeedwiseJudge
 from nightlab.judge.settings import JudgeSettings
 from nightlab.program.policy import parse_policy
@@ -45,11 +46,12 @@ def history(baseline: dict[int, float], *trials: Trial, seeds: tuple[int, ...] =
     return History("m", Direction.MINIMIZE, seeds, base, base, list(trials), opened)
 
 
-def judge(keep: str = "any") -> SeedwiseJudge:
-    return SeedwiseJudge(POLICY, JudgeSettings(keep=keep))  # type: ignore[arg-type]
+def judge(keep: str = "any", **settings: Any) -> SeedwiseJudge:
+    return SeedwiseJudge(POLICY, JudgeSettings(keep=keep, **settings))  # type: ignore[arg-type]
 
 
 NOISY = {1: 1.0, 2: 1.2, 3: 0.9}
+CALM = {1: 1.0, 2: 1.02, 3: 0.99}
 EXACT = {1: 1.0, 2: 1.0, 3: 1.0}
 
 
@@ -81,7 +83,7 @@ def test_a_worse_first_seed_drops_it_at_once() -> None:
     verdict = judge().decide(history(NOISY, trial(1, {1: 1.1})))
     assert verdict is not None
     assert (verdict.decision, verdict.rule) == (Decision.DISCARD, "improvement")
-    assert "after 1 of 3 seeds" in verdict.reason
+    assert "dropped after 1 seed" in verdict.reason
 
 
 def test_a_whole_panel_keeps_by_any_improvement() -> None:
@@ -93,13 +95,12 @@ def test_a_whole_panel_keeps_by_any_improvement() -> None:
 
 def test_evidence_asks_for_more_than_the_noise() -> None:
     faint = history(NOISY, trial(1, {1: 0.9, 2: 1.19, 3: 0.85}))
-    verdict = judge("evidence").decide(faint)
-    assert verdict is not None
-    assert (verdict.decision, verdict.rule) == (Decision.DISCARD, "evidence")
-    clear = history(NOISY, trial(1, {1: 0.2, 2: 0.3, 3: 0.1}))
+    assert judge("evidence").decide(faint) is None, "neither clearly better nor clearly not"
+    assert judge("evidence", panel="fixed").decide(faint) is not None, "there are no more seeds"
+    clear = history(CALM, trial(1, {1: 0.2, 2: 0.3, 3: 0.1}))
     verdict = judge("evidence").decide(clear)
     assert verdict is not None and verdict.decision is Decision.KEEP
-    assert verdict.evidence["statistic"] > verdict.evidence["boundary"] > 2.9
+    assert verdict.evidence["statistic"] > verdict.evidence["boundary"] > 2.5
 
 
 def test_a_deterministic_experiment_pays_one_run() -> None:
@@ -110,11 +111,15 @@ def test_a_deterministic_experiment_pays_one_run() -> None:
     assert same is not None and same.decision is Decision.DISCARD
 
 
-def test_a_panel_of_one_seed_cannot_show_evidence() -> None:
+def test_a_panel_of_one_seed_is_extended_or_told_to_show_nothing() -> None:
+    first = judge("evidence").wanted(history({1: 1.0}, seeds=(1,)))
+    assert [(w.trial, w.purpose) for w in first] == [(0, Purpose.BASELINE)]
     seen = history({1: 1.0}, trial(1, {1: 0.1}), seeds=(1,))
-    verdict = judge("evidence").decide(seen)
+    assert judge("evidence").decide(seen) is None, "the baseline has to show its noise first"
+    verdict = judge("evidence", panel="fixed").decide(seen)
     assert verdict is not None and verdict.rule == "evidence"
     assert verdict.evidence["boundary"] is None
+    assert verdict.reason == "one seed shows no noise to compare a gain with"
 
 
 @pytest.mark.parametrize(
@@ -140,34 +145,132 @@ def test_a_simplification_without_loss_is_kept_and_one_with_loss_is_not() -> Non
     assert lost is not None and lost.decision is Decision.DISCARD
 
 
-SEEDS_APART = {1: 1.0, 2: 2.0, 3: 3.0}
+# -- in doubt ------------------------------------------------------------------------------------
 
 
-def settled(values: dict[int, float]) -> Trial:
-    return replace(trial(1, values), verdict=Verdict(1, Decision.KEEP, "improvement", ""))
+def test_a_trial_in_doubt_meets_further_seeds_and_the_incumbent_with_it() -> None:
+    doubtful = history(NOISY, trial(1, {1: 0.9, 2: 1.19, 3: 0.85}))
+    first, second = judge("evidence").wanted(doubtful)
+    assert (first.trial, first.purpose) == (0, Purpose.REPLICATE)
+    assert (second.trial, second.purpose) == (1, Purpose.PANEL)
+    assert first.seed == second.seed not in (1, 2, 3)
 
 
-def test_noise_is_that_of_the_baseline_until_pairs_tell() -> None:
-    first = measure_noise(history(SEEDS_APART))
-    assert (first.freedom, first.pairs) == (2, 0)
-    assert first.sigma == pytest.approx(math.sqrt(2.0))
-    taught = measure_noise(history(SEEDS_APART, settled({1: 1.4, 2: 2.5, 3: 3.6})))
-    assert (taught.freedom, taught.pairs) == (2, 2)
-    assert taught.sigma == pytest.approx(0.1)
-    assert measure_noise(history({1: 1.0})).sigma == math.inf
+def test_what_stays_in_doubt_is_a_near_miss() -> None:
+    seeds = list(islice(search_seeds((1, 2, 3)), 12))
+    base = {seed: 1.0 + 0.3 * (-1) ** at for at, seed in enumerate(seeds)}
+    faint = {
+        seed: value - 0.2 + 0.25 * (at % 3 - 1) for at, (seed, value) in enumerate(base.items())
+    }
+    verdict = judge("evidence").decide(history(base, trial(1, faint), seeds=(1, 2, 3)))
+    assert verdict is not None and (verdict.decision, verdict.rule) == (
+        Decision.DISCARD,
+        "evidence",
+    )
+    assert "standard errors where" in verdict.reason and "dropped" not in verdict.reason
 
 
-def test_a_gain_that_is_alike_on_every_seed_is_kept_however_far_seeds_lie_apart() -> None:
-    """Levels of seeds are no noise where a seed moves all trials alike."""
-    verdict = judge("evidence").decide(history(SEEDS_APART, trial(1, {1: 0.9, 2: 1.899, 3: 2.901})))
+def test_investigating_is_capped_by_its_share_of_the_runs() -> None:
+    sparing = judge("evidence", investigate=0.01)
+    many = trial(1, {1: 0.9, 2: 1.19, 3: 0.85, 4: 1.0, 5: 1.1, 6: 1.0, 7: 0.9})
+    base = {seed: 1.0 + 0.1 * (seed % 3) for seed in range(1, 8)}
+    verdict = sparing.decide(history(base, many, seeds=(1, 2, 3)))
+    assert verdict is not None and "dropped after 7 seeds" in verdict.reason
+
+
+def test_one_lucky_run_carries_no_keep() -> None:
+    lucky = trial(1, {1: -40.0, 2: 1.21, 3: 0.91})
+    verdict = judge("evidence", panel="fixed").decide(history(CALM, lucky))
+    assert verdict is not None and verdict.decision is Decision.DISCARD
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
+def test_the_scale_of_a_metric_decides_nothing(scale: float) -> None:
+    values = {1: 0.2 * scale, 2: 0.3 * scale, 3: 0.1 * scale}
+    calm = {seed: value * scale for seed, value in CALM.items()}
+    verdict = judge("evidence").decide(history(calm, trial(1, values)))
     assert verdict is not None and verdict.decision is Decision.KEEP
-    assert verdict.evidence["noise_from"] == "pairs"
+    worse = judge("evidence").decide(history(calm, trial(1, {1: 1.5 * scale})))
+    assert worse is not None and worse.decision is Decision.DISCARD
 
 
-def test_a_first_seed_that_is_better_at_all_goes_on_until_pairs_tell() -> None:
-    assert judge("evidence").decide(history(SEEDS_APART, trial(1, {1: 0.99}))) is None
-    known = settled({1: 1.4, 2: 2.5, 3: 3.6})
-    faint = trial(2, {1: 0.99})
-    verdict = judge("evidence").decide(history(SEEDS_APART, known, faint))
-    assert verdict is not None and verdict.rule == "evidence"
-    assert "where 0.50 are needed, dropped after 1 of 3 seeds" in verdict.reason
+# -- the incumbent is measured again -------------------------------------------------------------
+
+
+def kept(values: dict[int, float], *more: Run, number: int = 1) -> Trial:
+    made = trial(number, values, 0, *more)
+    return replace(made, verdict=Verdict(number, Decision.KEEP, "improvement", "", {"against": 0}))
+
+
+def again(trial: int, seed: int, m: float | None, outcome: Outcome | None = Outcome.OK) -> Run:
+    return replace(run(trial, seed, m, outcome), purpose=Purpose.REPLICATE)
+
+
+def going_on(best: Trial, *others: Trial, closing: bool = False, validated: int = 0) -> History:
+    seen = history(CALM, best, *others)
+    return replace(seen, incumbent=best, kept=(best.number,), closing=closing, validated=validated)
+
+
+BETTER = {1: 0.2, 2: 0.3, 3: 0.1}
+
+
+def test_what_was_kept_is_measured_again_on_seeds_that_had_no_part_in_it() -> None:
+    wanted = judge("evidence").wanted(going_on(kept(BETTER)))
+    assert {w.purpose for w in wanted} == {Purpose.REPLICATE}
+    assert not {w.seed for w in wanted} & {1, 2, 3}
+    assert judge("evidence", panel="fixed").wanted(going_on(kept(BETTER))) == []
+    assert judge("any").wanted(going_on(kept(BETTER))) == []
+
+
+def test_later_trials_must_beat_those_values() -> None:
+    values = {21: 0.6, 22: 0.7, 23: 0.65, 24: 0.62, 25: 0.68}
+    best = kept(BETTER, *(again(1, seed, m) for seed, m in values.items()))
+    better = trial(2, {seed: m - 0.2 for seed, m in values.items()})
+    verdict = judge("evidence").decide(going_on(best, better))
+    assert verdict is not None and verdict.decision is Decision.KEEP
+    assert set(verdict.evidence["differences"]) == {"21", "22", "23", "24", "25"}
+    assert better.mean("m") > best.values("m")[3], "worse than some that the other was kept by"
+
+
+def test_an_incumbent_that_fails_on_another_seed_gives_way() -> None:
+    failed = kept(BETTER, again(1, 21, None, Outcome.CRASH))
+    verdict = judge("evidence").decide(going_on(failed))
+    assert verdict is not None and (verdict.trial, verdict.decision) == (1, Decision.DISCARD)
+    assert verdict.rule == "crash" and verdict.evidence["to"] == 0
+
+
+# -- before the report ---------------------------------------------------------------------------
+
+
+def test_before_the_report_best_and_baseline_meet_seeds_that_nobody_has_used() -> None:
+    seen = going_on(kept(BETTER, again(1, 21, 0.4), again(1, 22, 0.4)), closing=True)
+    wanted = judge("evidence", confirm=2).wanted(seen)
+    assert [w.trial for w in wanted] == [1, 0, 1, 0]
+    assert {w.purpose for w in wanted} == {Purpose.CONFIRM}
+    assert len({w.seed for w in wanted}) == 2
+    assert not {w.seed for w in wanted} & set(islice(search_seeds((1, 2, 3)), 1000))
+    assert judge("evidence", confirm=2).closing_runs(seen) == 4
+    assert judge("evidence", confirm=0).wanted(seen) == []
+    nothing_kept = replace(history(CALM), closing=True)
+    assert judge("evidence").wanted(nothing_kept) == []
+
+
+def test_a_deterministic_experiment_has_nothing_to_confirm() -> None:
+    best = kept({1: 0.5})
+    seen = replace(history(EXACT, best), incumbent=best, kept=(1,), closing=True)
+    assert judge("evidence").wanted(seen) == []
+    assert judge("evidence").closing_runs(seen) == 0
+
+
+def test_confirming_runs_decide_nothing() -> None:
+    lucky = replace(again(1, 99, -100.0), purpose=Purpose.CONFIRM)
+    assert kept(BETTER, lucky).values("m") == BETTER
+
+
+def test_what_is_in_doubt_is_settled_before_the_report() -> None:
+    doubtful = history(NOISY, trial(1, {1: 0.9, 2: 1.19, 3: 0.85}))
+    verdict = judge("evidence").decide(replace(doubtful, closing=True))
+    assert verdict is not None and (verdict.decision, verdict.rule) == (
+        Decision.DISCARD,
+        "evidence",
+    )

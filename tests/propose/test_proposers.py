@@ -136,7 +136,7 @@ def test_at_once_limits_how_many_move_and_tiny_moves_are_left_out() -> None:
     assert proposer._limited({"width": 60, "rate": 0.011}, {"width": 8, "rate": 0.01}) == moved
 
 
-def test_search_is_told_paired_differences_and_crashes_as_the_worst_seen() -> None:
+def test_search_is_told_every_run_and_crashes_as_the_worst_seen() -> None:
     proposer = SearchProposer(settings(), sample_setting())
     history = sample_history(
         sample_trial(1, {"width": 16, "rate": 0.01}, 0.5, Decision.DISCARD),
@@ -144,7 +144,19 @@ def test_search_is_told_paired_differences_and_crashes_as_the_worst_seen() -> No
         sample_trial(3, {"width": 64, "rate": 0.01}, None, Decision.CRASH),
         parameters={"width": 8, "rate": 0.01},
     )
-    assert [t.value for t in proposer._told(history)] == [0.0, -0.5, 2.0, 2.0]
+    assert [t.value for t in proposer._told(history)] == [0, 0, -0.5, -0.5, 2, 2, 2]
+
+
+def test_what_search_is_told_lies_apart_by_the_noise_that_seeds_leave() -> None:
+    proposer, start = SearchProposer(settings(), sample_setting()), {"width": 8, "rate": 0.01}
+    noisy = sample_trial(1, {"width": 16, "rate": 0.01}, 0.5, Decision.DISCARD)
+    first, second = noisy.runs
+    apart = replace(noisy, runs=(first, replace(second, metrics={"loss": 0.7})))
+    history = sample_history(apart, parameters=start)
+    told = [t.value for t in proposer._told(replace(history, pairing=0.0))]
+    assert told == pytest.approx([0.0, 0.0, -0.5, -0.3])
+    calm = [t.value for t in proposer._told(replace(history, pairing=0.75))]
+    assert calm == pytest.approx([0.0, 0.0, -0.45, -0.35]), "half of the deviation is the seeds'"
 
 
 def test_nothing_to_vary_is_said() -> None:

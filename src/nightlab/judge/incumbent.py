@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from nightlab.judge.seeds import search_seeds
@@ -33,10 +34,16 @@ class Opponent:
         """The seeds it was measured on, or is being measured on, in that order."""
         return tuple(dict.fromkeys([*self.values, *(run.seed for run in self.trial.in_flight)]))
 
-    def wanted(self) -> list[Wanted]:
-        """The runs without which no trial can meet it."""
-        missing = _FIRST - len(self.seeds)
-        return [self._run(seed) for seed in self._unused(missing)] if self.fresh else []
+    def wanted(self, most: int) -> list[Wanted]:
+        """The runs that it lacks, up to so many in all.
+
+        Its error is in every comparison, so it is measured again as trials come. For k of them the
+        square root of k is best for a control (Dunnett, A multiple comparison procedure, 1955);
+        most leave after one run, so half of that.
+        """
+        met = len(self.history.trials) - self.trial.number
+        missing = min(most, _FIRST + math.isqrt(met // 4)) - len(self.seeds)
+        return [self._run(seed) for seed in self._unused(missing)]
 
     def next_run(self, trial: Trial) -> list[Wanted]:
         """The next run of a trial in doubt, and one of the incumbent where the seed needs it."""

@@ -4,58 +4,72 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nightlab.types import History, Trial, mean_difference, measured_here
 
 _POOLED = 200
 """How many of the last trials the spread is learned from: enough, and quick after thousands."""
 
-_DOUBT = 2.0
-"""So many pairs must speak for a common effect of the seeds before half of it is believed."""
+_CAREFUL = 0.674
+"""What seeds leave unexplained is put at the upper quartile of what the pairs allow."""
 
 _OWN = 8.0
 """So many degrees of freedom the pooled spread counts for, beside a trial's own."""
 
-_CLOSEST = 0.98
-"""A seed never explains more than this."""
+_CLOSEST = 1 - 1e-9
+"""A seed never explains more than this: beyond it, floating point decides."""
 
 
 @dataclass(frozen=True)
 class Noise:
     """The standard deviation of one run over seeds, and the degrees of freedom behind it.
 
-    `pairing` is the share of the variance that a seed brings to all trials alike; `pairs` are the
-    degrees of freedom that it was learned from, 0 where only the baseline's seeds are known. With
-    a single run nothing is known: the deviation is infinite.
+    `rest` is the share of the variance that two runs of one seed do not have in common, as `pairs`
+    degrees of freedom have it: 1 where only the baseline's seeds are known. With a single run
+    nothing is known: the deviation is infinite.
     """
 
     sigma: float
     freedom: float
     deterministic: bool
-    pairing: float = 0.0
+    rest: float = 1.0
     pairs: int = 0
 
     @property
-    def seen_pairing(self) -> float:
-        """The pairing as the pairs alone have it, however few; `pairing` itself is careful."""
-        return min(_CLOSEST, self.pairing * (self.pairs + _DOUBT) / self.pairs) if self.pairs else 0
+    def pairing(self) -> float:
+        """The share that a seed brings to all trials alike, carefully put: what decides."""
+        return self._pairing(_CAREFUL)
 
     @property
     def likely_pairing(self) -> float:
-        """The best guess of the pairing: a half until pairs tell."""
+        """The best guess of it: a half until pairs tell. What estimates are made with."""
         if self.deterministic:
             return 1.0
-        return (self.pairs * self.seen_pairing + _DOUBT / 2) / (self.pairs + _DOUBT)
+        return self._pairing(0.0) if self.pairs else 0.5
+
+    @property
+    def seen_pairing(self) -> float:
+        """The pairing as the pairs alone have it, however few: what is worth another run."""
+        return min(_CLOSEST, max(0.0, 1 - self.rest))
+
+    def _pairing(self, quantile: float) -> float:
+        """With `rest` at this normal quantile of what so few pairs allow it to be."""
+        if not self.pairs:
+            return 0.0
+        small = 2 / (9 * self.pairs)  # Wilson & Hilferty, The distribution of chi-square, 1931
+        allowed = max(1e-3, (1 - small - quantile * math.sqrt(small)) ** 3)
+        return min(_CLOSEST, max(0.0, 1 - self.rest / allowed))
 
     def difference_of(
-        self, ours: Mapping[int, float], theirs: Mapping[int, float]
+        self, ours: Mapping[int, float], theirs: Mapping[int, float], pairing: float | None = None
     ) -> tuple[float, float] | None:
         """How far our mean lies above theirs, by seed, and the standard error of that."""
-        found = mean_difference(ours, theirs, 1.0 if self.deterministic else self.pairing)
-        if found is None or self.deterministic:
+        if self.deterministic:
+            found = mean_difference(ours, theirs, 1.0)
             return found and (found[0], 0.0)
-        return found[0], self.sigma * math.sqrt(found[1])
+        found = mean_difference(ours, theirs, self.pairing if pairing is None else pairing)
+        return found and (found[0], self.sigma * math.sqrt(found[1]))
 
     def with_own(self, values: Iterable[float]) -> Noise:
         """Moderated by the spread of the trial in question, which may be noisier than others.
@@ -70,7 +84,7 @@ class Noise:
         variance = (weight * self.sigma**2 + own) / (weight + freedom)
         if variance <= self.sigma**2:
             return self
-        return Noise(math.sqrt(variance), self.freedom, False, self.pairing, self.pairs)
+        return replace(self, sigma=math.sqrt(variance))
 
 
 class NoiseMeter:
@@ -161,11 +175,10 @@ class _Spread:
         variance = self.runs / self.run_freedom
         if not self.pair_freedom:
             return Noise(math.sqrt(variance), self.run_freedom, False)
-        rest = min(1.0, self.pairs / self.pair_freedom / (2 * variance))
-        believed = self.pair_freedom / (self.pair_freedom + _DOUBT)
-        pairing = min(_CLOSEST, believed * (1 - rest))
-        freedom = (1 - pairing) * self.run_freedom + pairing * self.pair_freedom
-        return Noise(math.sqrt(variance), freedom, False, pairing, self.pair_freedom)
+        rest = self.pairs / self.pair_freedom / (2 * variance)
+        noise = Noise(math.sqrt(variance), 0, False, rest, self.pair_freedom)
+        share = noise.pairing
+        return replace(noise, freedom=(1 - share) * self.run_freedom + share * self.pair_freedom)
 
 
 def _told(history: History, trial: Trial, rival: Trial) -> _Spread:

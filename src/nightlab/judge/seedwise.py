@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from math import inf, isfinite
 from typing import Any
@@ -45,9 +45,8 @@ class Comparison:
     """A trial beside the incumbent: the estimated gain, its standard error, and what it needs.
 
     `hope` is the gain in standard errors if seeds explain as much of the noise as the pairs have
-    it so far, however few: infinite while there are none, and the gain is one. `looks` counts the
-    seeds that the trial was measured on. `boundary` is in standard errors, and `level` the chance
-    of luck that it stands for.
+    it so far, however few. `looks` counts the seeds that the trial was measured on. `boundary` is
+    in standard errors, and `level` the chance of luck that it stands for.
     """
 
     gain: float
@@ -81,10 +80,10 @@ class SeedwiseJudge:
         baseline = missing_runs(history.baseline, panel, Purpose.BASELINE, COMPARED)
         if baseline or not self._measured(history):
             return baseline
-        if validation := self._validation(history):
-            return validating_runs(history, validation)
         if history.closing:
             return [] if single else confirming_runs(history, self.settings.confirm)
+        if validation := self._validation(history):
+            return validating_runs(history, validation)
         opponent = self._opponent(history)
         if first := self._first(opponent, panel[:1] if single else panel):
             return first
@@ -105,10 +104,10 @@ class SeedwiseJudge:
 
     def _first(self, opponent: Opponent, panel: Sequence[int]) -> list[Wanted]:
         """What is wanted before any trial meets the incumbent."""
-        history = opponent.history
-        if opponent.fresh:
-            close = history.pairing > _SHARED
-            return opponent.wanted() or (opponent.anchors(_ANCHORS) if close else [])
+        if self._fresh and len(panel) > 1:
+            close = opponent.history.pairing > _SHARED
+            again = opponent.wanted(self.settings.most_seeds)
+            return again or (opponent.anchors(_ANCHORS) if close else [])
         if opponent.values or opponent.trial.in_flight:
             return []
         return missing_runs(opponent.trial, panel, Purpose.PANEL, COMPARED)
@@ -178,14 +177,13 @@ class SeedwiseJudge:
             return None
         noise = noise.with_own(ours.values())
         found = noise.difference_of(ours, opponent.values)
-        hoped = replace(noise, pairing=noise.seen_pairing).difference_of(ours, opponent.values)
-        if found is None or hoped is None:
+        if found is None:
             return None
         sign, level = history.direction.sign, self._level(history, len(ours))
         return Comparison(
             gain=sign * found[0],
             error=found[1],
-            hope=_ratio(sign * hoped[0], hoped[1]) if noise.pairs else _ratio(sign * hoped[0], 0.0),
+            hope=_hope(noise, ours, opponent.values, sign),
             looks=len(ours),
             boundary=self._boundary(history, noise, level),
             level=level,
@@ -203,7 +201,7 @@ class SeedwiseJudge:
     def _hopeful(self, history: History, trial: Trial, found: Comparison) -> bool:
         """Whether more seeds may yet show a gain, or a simplification without a loss."""
         least = 0.0 if self.settings.keep == "any" else dropped_below(found.looks)
-        if found.gain > 0 and found.hope >= least:
+        if found.hope > 0 and found.hope >= least:
             return True
         if trial.lines >= 0 or self.policy.prefer is None:
             return False
@@ -310,6 +308,17 @@ class SeedwiseJudge:
             "degrees_of_freedom": round(noise.freedom, 1),
             "deterministic": noise.deterministic,
         }
+
+
+def _hope(noise: Noise, ours: Mapping[int, float], theirs: Mapping[int, float], sign: int) -> float:
+    """The gain in standard errors, as the pairs have it; before there are any, whether there is one
+    at all, by common seeds or by means.
+    """
+    if noise.pairs or noise.deterministic:
+        found = noise.difference_of(ours, theirs, noise.seen_pairing)
+        return _ratio(sign * found[0], found[1]) if found else -inf
+    ways = (mean_difference(ours, theirs, pairing) for pairing in (0.0, 1.0))
+    return max((_ratio(sign * found[0], 0.0) for found in ways if found), default=-inf)
 
 
 def _ratio(gain: float, error: float) -> float:
