@@ -104,11 +104,13 @@ def test_a_campaign_never_runs_out_of_it_and_never_spends_more_than_it_has() -> 
 @given(st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=6, unique=True))
 def test_pools_of_seeds_share_nothing_and_never_change(panel: list[int]) -> None:
     search = list(islice(search_seeds(panel), 40))
-    confirm, validate = (reserved_seeds(panel, 40, name) for name in ("confirm", "validate"))
+    confirm, validate = (
+        reserved_seeds(panel, 40, purpose) for purpose in (Purpose.CONFIRM, Purpose.VALIDATE)
+    )
     assert search[: len(panel)] == panel
     assert len({*search, *confirm, *validate}) == 120
     assert all(0 <= seed < 2**31 for seed in (*search, *confirm, *validate))
-    assert confirm == reserved_seeds(panel, 40, "confirm")
+    assert confirm == reserved_seeds(panel, 40, Purpose.CONFIRM)
 
 
 # -- the confirmation ----------------------------------------------------------------------------

@@ -45,7 +45,7 @@ def confirming_runs(history: History, seeds: int) -> list[Wanted]:
         return []
     return [
         wanted
-        for seed in reserved_seeds(history.seeds, seeds, Purpose.CONFIRM.value)
+        for seed in reserved_seeds(history.seeds, seeds, Purpose.CONFIRM)
         for trial in (history.incumbent, history.baseline)
         for wanted in missing_runs(trial, [seed], Purpose.CONFIRM, _ONLY)
     ]
@@ -53,7 +53,7 @@ def confirming_runs(history: History, seeds: int) -> list[Wanted]:
 
 def confirming_left(trial: Trial, history: History, seeds: int) -> int:
     """How many of those runs one trial still lacks."""
-    pool = reserved_seeds(history.seeds, seeds, Purpose.CONFIRM.value)
+    pool = reserved_seeds(history.seeds, seeds, Purpose.CONFIRM)
     return len(missing_runs(trial, pool, Purpose.CONFIRM, _ONLY))
 
 

@@ -1,4 +1,4 @@
-"""Which seeds there are: the panel, those that extend it, and a pool that no decision uses."""
+"""Which seeds there are: the panel, those that extend it, and pools that no decision uses."""
 
 from __future__ import annotations
 
@@ -6,24 +6,33 @@ from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from itertools import count, islice
 
+from nightlab.types import Purpose
+
+_POOLS = (Purpose.PANEL, Purpose.CONFIRM, Purpose.VALIDATE)
+"""A seed's remainder by their number tells its pool, so that no two pools share one."""
+
+_SEEDS = 300_000
+"""So many seeds to a pool: numbers that a person can read out."""
+
 
 def search_seeds(panel: Sequence[int]) -> Iterator[int]:
-    """The panel, and then without end what extends it: the same for every trial and session."""
+    """The panel, and then what extends it: the same for every trial and session."""
     yield from panel
-    yield from _drawn(panel, "search")
+    yield from _drawn(panel, Purpose.PANEL)
 
 
-def reserved_seeds(panel: Sequence[int], number: int, purpose: str) -> list[int]:
-    """Seeds that are kept for one purpose, as `confirm`: none of them decides about a trial."""
+def reserved_seeds(panel: Sequence[int], number: int, purpose: Purpose) -> list[int]:
+    """So many seeds of the pool of `confirm` or `validate`: no trial is decided on them."""
     return list(islice(_drawn(panel, purpose), number))
 
 
-def _drawn(panel: Sequence[int], purpose: str) -> Iterator[int]:
-    """Seeds from 0 to 2**31 - 1, different ones for different purposes, none of the panel."""
-    seen, name = set(panel), f"{purpose}:{','.join(map(str, panel))}"
+def _drawn(panel: Sequence[int], purpose: Purpose) -> Iterator[int]:
+    """Seeds in an order of their own, none of them twice, and none of the panel."""
+    pool = _POOLS.index(purpose)
+    seen, name = set(panel), ",".join(map(str, panel))
     for index in count():
-        digest = blake2b(f"{name}:{index}".encode(), digest_size=4).digest()
-        seed = int.from_bytes(digest, "big") >> 1
+        digest = blake2b(f"{purpose.value}:{name}:{index}".encode(), digest_size=8).digest()
+        seed = int.from_bytes(digest, "big") % _SEEDS * len(_POOLS) + pool
         if seed not in seen:
             seen.add(seed)
             yield seed

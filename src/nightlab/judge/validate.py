@@ -20,7 +20,7 @@ def is_due(history: History, validation: Validation | None) -> bool:
 
 def validating_runs(history: History, validation: Validation) -> list[Wanted]:
     """The longer runs still wanted: of the incumbent, and of the last one that was validated."""
-    pool = reserved_seeds(history.seeds, validation.seeds, Purpose.VALIDATE.value)
+    pool = reserved_seeds(history.seeds, validation.seeds, Purpose.VALIDATE)
     return [
         wanted
         for seed in pool

@@ -25,7 +25,7 @@ from nightlab.run.output import (
 )
 from nightlab.run.processes import Ended
 from nightlab.run.settings import RunSettings
-from nightlab.types import Job, Measurement, Outcome
+from nightlab.types import Job, Measurement, Outcome, Purpose
 
 _LEAVING = 3.0
 
@@ -95,7 +95,8 @@ class CommandExperiment:
         self._lay(job, folder, pristine=True)
         self._hand_over(job.artifacts, folder)
         if not self.settings.serve:
-            ended = yield from self._run(slot, str(self.settings.evaluate), folder, log, began)
+            command, environment = str(self.settings.evaluate), self._evaluating(job)
+            ended = yield from self._run(slot, command, folder, log, began, environment)
             memory = dict(trained.metrics)
         else:
             ended, served = yield from self._serve_and_evaluate(slot, folder, log, began)
@@ -132,7 +133,7 @@ class CommandExperiment:
             evaluated_by = slot.start(
                 str(self.settings.evaluate),
                 folder / self.prefix,
-                self._environment(job),
+                self._evaluating(job),
                 log,
                 timeout=left,
                 extra=(answers_out, questions_in),
@@ -150,9 +151,17 @@ class CommandExperiment:
         served = yield Wait(pid=served_by)
         return ended, served
 
-    def _run(self, slot: Slot, command: str, folder: Path, log: Path, began: float):  # type: ignore[no-untyped-def]
-        environment, left = self._environment(slot.job), self._left(slot.job, began)
-        pid = slot.start(command, folder / self.prefix, environment, log, timeout=left)
+    def _run(  # type: ignore[no-untyped-def]
+        self,
+        slot: Slot,
+        command: str,
+        folder: Path,
+        log: Path,
+        began: float,
+        environment: Mapping[str, str] | None = None,
+    ):
+        given, left = environment or self._environment(slot.job), self._left(slot.job, began)
+        pid = slot.start(command, folder / self.prefix, given, log, timeout=left)
         return (yield Wait(pid=pid))
 
     def _left(self, job: Job, began: float) -> float:
@@ -164,8 +173,12 @@ class CommandExperiment:
             "NIGHTLAB_SEED": str(job.seed),
             "NIGHTLAB_BUDGET": self.settings.budget_times(job.times),
             "NIGHTLAB_TRIAL": str(job.trial),
-            "NIGHTLAB_PURPOSE": job.purpose.value,
         }
+
+    def _evaluating(self, job: Job) -> dict[str, str]:
+        """That of `evaluate`: what is confirmed is scored on data that no decision has used."""
+        last = self.settings.holdout and job.purpose is Purpose.CONFIRM
+        return {**self._environment(job), "NIGHTLAB_SPLIT": "holdout" if last else "val"}
 
     def _lay(self, job: Job, folder: Path, pristine: bool) -> None:
         """Fill a fresh folder: the trial's files without the holdout, or the harness with it."""
