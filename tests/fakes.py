@@ -161,6 +161,9 @@ class InProcessRunner:
             return [measured]
         return [Measurement(job.run, Outcome.OK, measured, seconds=1.0)]
 
+    def stop(self, run: int, outcome: Outcome, detail: str) -> None:
+        """A call in this process can't be stopped."""
+
     def interrupt(self) -> Sequence[Measurement]:
         stopped = [Measurement(job.run, Outcome.INTERRUPTED) for job in self.queue]
         self.queue.clear()

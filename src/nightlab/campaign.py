@@ -18,9 +18,11 @@ from nightlab.change.message import keep_message, subject_line
 from nightlab.change.normal import digest
 from nightlab.change.repository import CommittedFiles, Repository
 from nightlab.judge import Judge
+from nightlab.judge.abort import Doom
 from nightlab.judge.noise import NoiseMeter
 from nightlab.propose import NothingToPropose, Proposer
 from nightlab.remember.events import (
+    AbortWeighed,
     ChangeRefused,
     Event,
     IncumbentReviewed,
@@ -213,6 +215,7 @@ class Campaign:
                 self_reported=dict(measurement.self_reported),
                 seconds=measurement.seconds,
                 detail=one_line(measurement.detail, 400),
+                curve=[list(point) for point in measurement.curve],
             )
         )
         good = (Outcome.OK, Outcome.INTERRUPTED)
@@ -227,6 +230,13 @@ class Campaign:
         if again or (trial == 0 and self.baseline_measured):
             self.save()
             self._rebuild_results()
+
+    def weigh_abort(self, doom: Doom) -> None:
+        """Write down that a run was found hopeless, before it is stopped or spared."""
+        if doom.predicted is not None:
+            about = (doom.fraction, doom.predicted, doom.spared, one_line(doom.reason, 400))
+            self._add(AbortWeighed(doom.run, doom.trial, *about))
+            self.save()
 
     def settle(self, verdict: Verdict) -> None:
         """Write the verdict down, then move the branch, or leave it.
@@ -363,6 +373,7 @@ class Campaign:
                 lines=change.lines,
                 state=change.state,
                 fingerprint=change.fingerprint,
+                edited=bool(idea.files),
             )
         )
 

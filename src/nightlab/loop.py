@@ -6,17 +6,24 @@ import os
 
 from nightlab.campaign import Campaign
 from nightlab.judge import Judge
+from nightlab.judge.abort import Watch
 from nightlab.propose import Proposer
 from nightlab.run import Runner
 from nightlab.stop import Stop
 
 
 def run_loop(
-    campaign: Campaign, proposer: Proposer, judge: Judge, runner: Runner, stop: Stop
+    campaign: Campaign,
+    proposer: Proposer,
+    judge: Judge,
+    runner: Runner,
+    stop: Stop,
+    watch: Watch | None = None,
 ) -> str:
     """Work on a campaign until `stop` says so, and return why it stopped.
 
-    Only execution overlaps; proposing, deciding and settling happen one at a time.
+    Only execution overlaps; proposing, deciding and settling happen one at a time. A `watch` hears
+    the progress of runs, and says which are hopeless.
     """
     stop.begin(campaign)
     campaign.begin_session(os.getpid(), stop.deadline, stop.limit)
@@ -30,8 +37,12 @@ def run_loop(
                 for job in campaign.wanted(free, judge, proposer, lambda: stop.may_open(campaign)):
                     runner.start(job)
                 for measurement in runner.finished():
-                    campaign.record(measurement)
+                    campaign.record(watch.ended(measurement) if watch else measurement)
                     checked = _settle(campaign, judge, checked)
+                for doom in watch.weigh(campaign.tag, campaign.history) if watch else ():
+                    campaign.weigh_abort(doom)
+                    if not doom.spared:
+                        runner.stop(doom.run, doom.outcome, doom.reason)
                 campaign.save()
             for measurement in runner.interrupt():
                 campaign.record(measurement)

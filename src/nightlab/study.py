@@ -16,6 +16,7 @@ from nightlab.change.keys import load_mapping
 from nightlab.change.repository import Repository, git_is_installed
 from nightlab.change.tags import checked_tag, free_tag
 from nightlab.change.workspace import checkout
+from nightlab.judge.abort import Watch
 from nightlab.judge.seedwise import SeedwiseJudge
 from nightlab.loop import run_loop
 from nightlab.program import Program, read_program
@@ -31,7 +32,7 @@ from nightlab.run.inputs import fingerprint, missing_inputs
 from nightlab.run.platform import detect_platform
 from nightlab.settings import Settings
 from nightlab.stop import Stop
-from nightlab.types import Job, NightlabError, Purpose
+from nightlab.types import Job, NightlabError, Progress, Purpose
 
 VIEWS = ["autoresearch-summary.md", "autoresearch-progress.md", "charts/", "best/"]
 """What Nightlab writes into a study besides the results file; hidden by info/exclude."""
@@ -300,6 +301,13 @@ class Study:
         """The judge that the policy and the judge section describe."""
         return SeedwiseJudge(self.program.policy, self.settings.judge)
 
+    def watch(self) -> Watch:
+        """What listens to the progress of runs, and finds the hopeless ones."""
+        space = self.settings.change.space
+        schedule = frozenset(name for name, p in space.items() if "schedule" in p.tags)
+        limit = self.settings.run.time_limit
+        return Watch(self.program.policy, self.settings.judge, schedule, limit)
+
     def runner(self, on_progress: OnProgress, keep_open: Sequence[int] = ()) -> Runner:
         """The runner that the run section names."""
         setting = RunSetting(
@@ -344,7 +352,9 @@ class Study:
                 raise NightlabError(f"campaign {tag!r} exists; choose another --tag, or drop --new")
             stop = Stop(self.settings.stop, trials, until, time.time, runs)
             proposer = proposer or self.proposer(lambda: bool(stop.at_once()))
-            runner = runner or self.runner(on_progress, keep_open=(lock.fd,))
+            watch = self.watch()
+            hear = _both(watch.hear, on_progress)
+            runner = runner or self.runner(hear, keep_open=(lock.fd,))
             chosen = self.begin(tag, ledger) if begin else (tag or known[-1])
             lock.rename(chosen)
             campaign = self._campaign(chosen, ledger, on_event)
@@ -354,7 +364,7 @@ class Study:
             on_campaign(campaign)
             stop.begin(campaign)
             on_stop(stop)
-            why = run_loop(campaign, proposer, self.judge(), runner, stop)
+            why = run_loop(campaign, proposer, self.judge(), runner, stop, watch)
             return campaign, why
         finally:
             ledger.close()
@@ -367,6 +377,14 @@ class Study:
                 f"branch {campaign.branch} is checked out in {where}, and Nightlab moves it;"
                 " `git switch` to another branch there first"
             )
+
+
+def _both(first: OnProgress, second: OnProgress) -> OnProgress:
+    def tell(progress: Progress) -> None:
+        first(progress)
+        second(progress)
+
+    return tell
 
 
 def open_study(folder: Path) -> Study:

@@ -14,6 +14,7 @@ Value: TypeAlias = bool | int | float | str
 
 Parameters = Mapping[str, Value]
 Metrics = Mapping[str, float]
+Curve: TypeAlias = tuple[tuple[float, float], ...]
 
 
 def one_line(text: str, width: int = 200) -> str:
@@ -72,7 +73,10 @@ def measured_here(by_seed: Mapping[int, float]) -> dict[int, float]:
 
 
 class Outcome(str, Enum):
-    """How a run ended. Only `ok` carries a metric that may decide anything."""
+    """How a run ended. Only `ok` carries a metric that may decide anything.
+
+    `aborted` is a run that was stopped because it was hopeless: no failure of its own.
+    """
 
     OK = "ok"
     CRASH = "crash"
@@ -82,6 +86,7 @@ class Outcome(str, Enum):
     NOT_FINITE = "not_finite"
     HARNESS_CHANGED = "harness_changed"
     INTERRUPTED = "interrupted"
+    ABORTED = "aborted"
 
 
 class Decision(str, Enum):
@@ -164,7 +169,8 @@ class Wanted:
 class Measurement:
     """What came out of one run. `metrics` are finite numbers; `seconds` is wall time.
 
-    `self_reported` holds what an untrusted half printed about itself; it never decides.
+    `self_reported` holds what an untrusted half printed about itself; it never decides. `curve` is
+    its progress: a few points of (fraction of the budget, value).
     """
 
     run: int
@@ -173,6 +179,7 @@ class Measurement:
     self_reported: Metrics = field(default_factory=dict)
     seconds: float = 0.0
     detail: str = ""
+    curve: Curve = ()
 
 
 @dataclass(frozen=True)
@@ -199,6 +206,7 @@ class Run:
     self_reported: Metrics = field(default_factory=dict)
     seconds: float = 0.0
     detail: str = ""
+    curve: Curve = ()
 
 
 @dataclass(frozen=True)
@@ -217,7 +225,8 @@ class Trial:
     """One change, tried. Trial 0 is the baseline.
 
     `commit` is the one that was measured until a keep rewrites its message; `parent` the incumbent
-    it was built from. `lines` is net lines added (negative: the study became shorter).
+    it was built from. `lines` is net lines added (negative: the study became shorter). `edited`
+    says whether more was edited than the values of parameters.
     """
 
     number: int
@@ -232,6 +241,7 @@ class Trial:
     lines: int = 0
     state: str = ""
     fingerprint: str = ""
+    edited: bool = False
     opened: float = 0.0
     settled: float = 0.0
     runs: tuple[Run, ...] = ()
@@ -245,8 +255,13 @@ class Trial:
     @property
     def failed(self) -> Run | None:
         """The first run that ended badly through its own doing, if any."""
-        harmless = (None, Outcome.OK, Outcome.INTERRUPTED)
+        harmless = (None, Outcome.OK, Outcome.INTERRUPTED, Outcome.ABORTED)
         return next((run for run in self.runs if run.outcome not in harmless), None)
+
+    @property
+    def aborted(self) -> Run | None:
+        """The first run that was stopped because it was hopeless, if any."""
+        return next((run for run in self.runs if run.outcome is Outcome.ABORTED), None)
 
     @property
     def files(self) -> tuple[str, ...]:

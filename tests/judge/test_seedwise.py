@@ -123,7 +123,7 @@ def test_a_panel_of_one_seed_is_extended_or_told_to_show_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "outcome", [o for o in Outcome if o not in (Outcome.OK, Outcome.INTERRUPTED)]
+    "outcome", [o for o in Outcome if o not in (Outcome.OK, Outcome.INTERRUPTED, Outcome.ABORTED)]
 )
 def test_every_bad_outcome_is_a_crash_by_its_own_name(outcome: Outcome) -> None:
     verdict = judge().decide(history(NOISY, trial(1, {1: 0.1}, 0, run(1, 2, None, outcome))))

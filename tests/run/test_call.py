@@ -435,6 +435,21 @@ class TestInterrupt:
         assert not lives(pid)
         assert calls.call().outcome is Outcome.OK
 
+    def test_one_call_is_stopped_for_good(self, calls: Calls) -> None:
+        note = str(calls.place / "stay")
+        do = (
+            f"open({note + '.new'!r}, 'w').write(str(os.getpid()))\n"
+            f"os.rename({note + '.new'!r}, {note + '.pid'!r})\ntime.sleep(600)"
+        )
+        run = calls.begin(do)
+        pid = pids_in(calls.place, ["stay"])["stay"]
+        calls.runner.stop(run, Outcome.ABORTED, "hopeless")
+        (stopped,) = gather(calls.runner, 1)
+        told = (stopped.run, stopped.outcome, stopped.detail)
+        assert told == (run, Outcome.ABORTED, "hopeless")
+        assert not lives(pid)
+        assert calls.call().outcome is Outcome.OK, "the next call has a fresh worker"
+
     def test_an_idle_worker_may_stay_warm(self, calls: Calls) -> None:
         pid = calls.call().metrics["pid"]
         assert list(calls.runner.interrupt()) == []

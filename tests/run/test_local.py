@@ -242,6 +242,58 @@ def test_progress_is_told_while_a_run_goes_on(setting: Setting) -> None:
     assert told[0] == Progress(4, 0.25, {"step": 100.0, "loss": 2.31})
 
 
+def test_every_line_of_progress_is_told_once_also_of_a_run_that_is_over(setting: Setting) -> None:
+    told: list[Progress] = []
+    script = f"{RUN}for i in 1 2 3 4; do echo progress: 0.$i; done\nsleep 0.6\necho loss: 1\n"
+    with setting.runner(on_progress=told.append) as runner:
+        runner.start(setting.job(1, script))
+        gather(runner, 1)
+        runner.start(setting.job(2, f"{RUN}echo progress: 0.5\necho loss: 1\n"))
+        gather(runner, 1)
+    assert [(p.run, p.fraction) for p in told] == [(1, 0.1), (1, 0.2), (1, 0.3), (1, 0.4), (2, 0.5)]
+
+
+def test_a_stopped_run_ends_with_the_outcome_given_and_the_others_go_on(setting: Setting) -> None:
+    with setting.runner(parallel=2) as runner:
+        runner.start(setting.staying(1))
+        runner.start(setting.job(2, f"{RUN}sleep 1\necho loss: 1\n"))
+        pid = setting.pid(1)
+        began = time.monotonic()
+        runner.stop(1, Outcome.ABORTED, "hopeless")
+        runner.stop(1, Outcome.TIMEOUT, "again")
+        runner.stop(77, Outcome.ABORTED, "nobody")
+        assert time.monotonic() - began < 0.2, "it returns at once"
+        done = gather(runner, 2)
+        assert runner.free == 2
+        assert not lives(pid)
+        assert not (setting.scratch / "run-1").exists()
+    first, second = done
+    assert (first.run, first.outcome, first.detail) == (1, Outcome.ABORTED, "hopeless")
+    assert first.seconds > 0
+    assert (second.run, second.outcome) == (2, Outcome.OK)
+
+
+def test_a_stopped_run_counts_for_nothing_even_if_it_ends_well(setting: Setting) -> None:
+    note = setting.place / "stay3"
+    trap = f"trap 'echo loss: 1; exit 0' TERM\necho $$ > {note}.new\nmv {note}.new {note}.pid\n"
+    wait = "while true; do sleep 0.02; done\n"
+    with setting.runner(evaluate="./run") as runner:
+        runner.start(setting.job(3, RUN + trap + wait))
+        setting.pid(3)
+        runner.stop(3, Outcome.ABORTED, "hopeless")
+        assert [m.outcome for m in gather(runner, 1)] == [Outcome.ABORTED]
+    assert not list(setting.place.glob("*.evaluate.log")), "nothing of it was begun after that"
+
+
+def test_a_stopped_run_that_is_interrupted_too_keeps_its_outcome(setting: Setting) -> None:
+    with setting.runner() as runner:
+        runner.start(setting.staying(5))
+        setting.pid(5)
+        runner.stop(5, Outcome.ABORTED, "hopeless")
+        (stopped,) = runner.interrupt()
+    assert (stopped.outcome, stopped.detail) == (Outcome.ABORTED, "hopeless")
+
+
 def test_no_progress_is_told_of_a_run_that_tells_none(setting: Setting) -> None:
     told: list[Progress] = []
     with setting.runner(on_progress=told.append) as runner:

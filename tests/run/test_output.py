@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from nightlab.run.output import (
     OUT_OF_MEMORY,
     last_words,
+    new_progress,
     parse_number,
     read_metrics,
     read_progress,
@@ -340,3 +341,31 @@ class TestLastWords:
     @pytest.mark.parametrize("line", ["the memory error was small", "MyMemoryErrors", "killed"])
     def test_other_errors_are_not_taken_for_them(self, line: str) -> None:
         assert not OUT_OF_MEMORY.search(line)
+
+
+class TestNewProgress:
+    def test_each_line_is_told_once_and_half_a_line_waits(self, tmp_path: Path) -> None:
+        log = written(
+            tmp_path, "progress: 0.1 loss=3\nsomething\nprogress: 0.2 loss=2\nprogress: 0."
+        )
+        told, read = new_progress(log, 0)
+        assert told == [(0.1, {"loss": 3.0}), (0.2, {"loss": 2.0})]
+        assert new_progress(log, read) == ([], read)
+        with log.open("a") as file:
+            file.write("3 loss=1\r")
+        told, read = new_progress(log, read)
+        assert (told, read) == ([(0.3, {"loss": 1.0})], log.stat().st_size)
+
+    def test_numbers_that_are_none_are_not_lost(self, tmp_path: Path) -> None:
+        told, _ = new_progress(written(tmp_path, "progress: 5% loss=nan best=-inf\n"), 0)
+        ((fraction, values),) = told
+        assert fraction == 0.05
+        assert math.isnan(values["loss"])
+        assert values["best"] == -math.inf
+
+    def test_of_much_only_the_end_is_read(self, tmp_path: Path) -> None:
+        log = written(tmp_path, "progress: 0.1\n" + "x" * (1 << 20) + "\nprogress: 0.2\n")
+        assert new_progress(log, 0) == ([(0.2, {})], log.stat().st_size)
+
+    def test_no_log_tells_nothing(self, tmp_path: Path) -> None:
+        assert new_progress(tmp_path / "none", 0) == ([], 0)

@@ -8,6 +8,7 @@ from itertools import islice
 from math import inf, isfinite
 from typing import Any
 
+from nightlab.judge.abort import aborted
 from nightlab.judge.boundary import boundary, dropped_below
 from nightlab.judge.confirm import confirming_left, confirming_runs
 from nightlab.judge.incumbent import Opponent, missing_runs
@@ -130,6 +131,8 @@ class SeedwiseJudge:
         for trial in history.open:
             if trial.failed:
                 return _failure(trial)
+            if trial.aborted:
+                return aborted(trial)
             if not trial.in_flight and (verdict := self._weigh(history, trial)):
                 return verdict
         return None

@@ -63,3 +63,15 @@ class JudgeSettings(Section):
         default=Validation(), alias="validate"
     )
     """A longer validation every few keeps, which may demote the incumbent; `off` for none."""
+
+    abort: Literal["auto", "off"] = "auto"
+    """Whether a run that tells its progress is stopped when it is hopeless. `auto`: when its values
+    are no numbers, when it diverges, when it can't end in time; and when its curve is so far behind
+    the incumbent's that it won't catch up, by what finished runs have shown. The last not for edits
+    of code, nor where a parameter moves that is tagged `schedule`. `off`: every run may end.
+    """
+
+    abort_by: str = "loss"
+    """Which value of the progress lines is looked at, smaller being better, where the primary
+    metric is not among them.
+    """

@@ -41,8 +41,9 @@ class SearchProposer:
 
     The model is told how far each run lies from the baseline, and not the mean or the best of a
     trial, so that it learns the noise; what a seed brings to all trials alike is taken out.
-    Crashes count as the worst seen. It is built anew from the history for each idea: nothing can
-    be out of step with the ledger.
+    Crashes count as the worst seen, and what was stopped as hopeless before it had a value as
+    worse than three in four. It is built anew from the history for each idea: nothing can be out
+    of step with the ledger.
     """
 
     def __init__(self, settings: ProposeSettings, setting: Setting) -> None:
@@ -121,8 +122,10 @@ class SearchProposer:
         for trial, score in scored:
             failed = trial.verdict is not None and trial.verdict.decision is Decision.CRASH
             value = worst if failed else score
+            if value is None and trial.aborted and seen:
+                value = sorted(seen)[3 * len(seen) // 4]
             if value is not None:
-                apart = [0.0] if failed else self._apart(history, trial)
+                apart = [0.0] if failed or trial.aborted else self._apart(history, trial)
                 told += [self._frozen(trial.parameters, value + each) for each in apart]
             elif trial.verdict is None:
                 told.append(self._frozen(trial.parameters, sorted(seen)[len(seen) // 2]))

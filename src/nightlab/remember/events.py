@@ -92,6 +92,7 @@ class TrialOpened(Event):
     lines: int
     state: str
     fingerprint: str
+    edited: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class RunStarted(Event):
 
 @dataclass(frozen=True)
 class RunEnded(Event):
-    """A run ended; its metrics are finite numbers."""
+    """A run ended; its metrics are finite numbers. `curve` is its progress: fractions, values."""
 
     kind: ClassVar[str] = "run_ended"
     run: int
@@ -118,6 +119,23 @@ class RunEnded(Event):
     self_reported: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     detail: str = ""
+    curve: list[list[float]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class AbortWeighed(Event):
+    """A run was found hopeless at this `fraction` of its budget. A `spared` one runs on.
+
+    `predicted` is how much worse than its incumbent it would have ended, in the metric's unit.
+    """
+
+    kind: ClassVar[str] = "abort_weighed"
+    run: int
+    trial: int
+    fraction: float
+    predicted: float
+    spared: bool
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -170,6 +188,7 @@ KINDS: dict[str, type[Event]] = {
         TrialOpened,
         RunStarted,
         RunEnded,
+        AbortWeighed,
         TrialSettled,
         IncumbentReviewed,
         Imported,

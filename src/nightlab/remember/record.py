@@ -8,6 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from nightlab.remember.events import (
+    AbortWeighed,
     CampaignBegan,
     ChangeRefused,
     Event,
@@ -63,6 +64,7 @@ class Record:
         self.order: list[int] = []
         self.states: dict[str, int] = {}
         self.crashed: dict[str, int] = {}
+        self.weighed: list[AbortWeighed] = []
         self.stopped = ""
         self.seconds = 0.0
         self._session_from = 0.0
@@ -74,6 +76,7 @@ class Record:
             TrialOpened: self._opened,
             RunStarted: self._run_started,
             RunEnded: self._run_ended,
+            AbortWeighed: self._abort_weighed,
             TrialSettled: self._settled,
             IncumbentReviewed: self._reviewed,
             Imported: self._imported,
@@ -241,6 +244,7 @@ class Record:
                 "lines": event.lines,
                 "state": event.state,
                 "fingerprint": event.fingerprint,
+                "edited": event.edited,
                 "opened": at,
             }
         )
@@ -269,7 +273,11 @@ class Record:
             self_reported=event.self_reported,
             seconds=event.seconds,
             detail=event.detail,
+            curve=tuple((fraction, value) for fraction, value in event.curve),
         )
+
+    def _abort_weighed(self, event: AbortWeighed, at: float) -> None:
+        self.weighed.append(event)
 
     def _settled(self, event: TrialSettled, at: float) -> None:
         decision = _DECISIONS[event.decision]

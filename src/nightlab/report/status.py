@@ -65,7 +65,7 @@ def status_lines(told: Mapping[str, Any], history: History) -> list[str]:
 
 def show(history: History, trial: Trial) -> dict[str, Any]:
     """`nightlab show N --json`: one trial, whole."""
-    verdict, failed = trial.verdict, trial.failed
+    verdict, failed = trial.verdict, trial.failed or trial.aborted
     return {
         "trial": trial.number,
         "summary": trial.summary,

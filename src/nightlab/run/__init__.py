@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from nightlab.types import Job, Measurement, Progress
+from nightlab.types import Job, Measurement, Outcome, Progress
 
 OnProgress = Callable[[Progress], None]
 """Called with where a run in flight stands, now and then."""
@@ -48,6 +48,14 @@ class Runner(Protocol):
 
     def finished(self) -> Sequence[Measurement]:
         """What has ended since the last call; waits a moment if nothing has."""
+        ...
+
+    def stop(self, run: int, outcome: Outcome, detail: str) -> None:
+        """Stop one job for good, soon; `finished` then tells of it with this outcome and detail.
+
+        Returns at once. A run that isn't in flight, or has ended by itself meanwhile, is left as it
+        is. A runner that can't stop a job lets it go on to its own end.
+        """
         ...
 
     def interrupt(self) -> Sequence[Measurement]:

@@ -9,14 +9,14 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from nightlab.run.environment import base_environment, interpreter
-from nightlab.run.experiment import Slot, Steps, Wait
+from nightlab.run.experiment import Slot, Steps, Told, Wait
 from nightlab.run.inputs import lay_inputs
 from nightlab.run.output import OUT_OF_MEMORY, measured
 from nightlab.run.processes import Processes, devnull
@@ -24,6 +24,7 @@ from nightlab.run.settings import RunSettings
 from nightlab.types import Job, Measurement, Outcome
 
 _SCRIPT = Path(__file__).with_name("call_worker.py")
+_MOST_TOLD = 100
 
 
 @dataclass
@@ -79,7 +80,7 @@ class CallExperiment:
         self.environment = base_environment(study, settings.parallel)
         self.idle: list[Worker] = []
         self.busy: dict[int, Worker] = {}
-        self._progress: dict[int, tuple[float | None, Mapping[str, float]]] = {}
+        self._progress: dict[int, list[Told]] = {}
 
     def steps(self, slot: Slot) -> Steps:
         job, began = slot.job, time.monotonic()
@@ -89,9 +90,9 @@ class CallExperiment:
         try:
             answer = yield from self._answer(job, worker, began)
         except GeneratorExit:
+            self._progress.pop(job.run, None)
             self.busy.pop(job.run).close()
             raise
-        self._progress.pop(job.run, None)
         del self.busy[job.run]
         seconds = time.monotonic() - began
         if answer is not None:
@@ -126,11 +127,14 @@ class CallExperiment:
                     return message
                 done = message["progress"]
                 fraction = None if done is None else min(max(0.0, done), 1.0)
-                self._progress[job.run] = (fraction, message["values"])
+                told = self._progress.setdefault(job.run, [])
+                told.append((fraction, message["values"]))
+                if len(told) > _MOST_TOLD:
+                    del told[:-1:2]
         return None
 
-    def progress(self, job: Job) -> tuple[float | None, Mapping[str, float]] | None:
-        return self._progress.get(job.run)
+    def progress(self, slot: Slot) -> Sequence[Told]:
+        return self._progress.pop(slot.job.run, [])
 
     def close(self) -> None:
         for worker in (*self.idle, *self.busy.values()):

@@ -7,20 +7,20 @@ import shutil
 import signal
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 
 from nightlab.run.environment import base_environment
-from nightlab.run.experiment import Slot, Steps, Wait
+from nightlab.run.experiment import Slot, Steps, Told, Wait
 from nightlab.run.inputs import lay_inputs, own_place
 from nightlab.run.output import (
     OUT_OF_MEMORY,
     Printed,
     last_words,
+    new_progress,
     read_metrics,
-    read_progress,
     tail,
 )
 from nightlab.run.processes import Ended
@@ -62,8 +62,9 @@ class CommandExperiment:
             measured.detail,
         )
 
-    def progress(self, job: Job) -> tuple[float, Mapping[str, float]] | None:
-        return read_progress(job.log)
+    def progress(self, slot: Slot) -> Sequence[Told]:
+        told, slot.heard = new_progress(slot.job.log, slot.heard)
+        return told
 
     def close(self) -> None:
         """Nothing outlives a run."""

@@ -43,7 +43,10 @@ def sample_job(run: int, seed: int, place: Path, files: Mapping[str, str] | None
 
 
 def check_runner(make: Callable[[], Runner], place: Path, patience: float = 60.0) -> None:
-    """Raise AssertionError where a runner of `python script.py` breaks its contract."""
+    """Raise AssertionError where a runner of `python script.py` breaks its contract.
+
+    One that can't stop a single job passes, if the job then ends as it would have.
+    """
     place.mkdir(parents=True, exist_ok=True)
     with make() as runner:
         assert runner.free >= 1, "a fresh runner has a free slot"
@@ -56,6 +59,14 @@ def check_runner(make: Callable[[], Runner], place: Path, patience: float = 60.0
         assert sorted(m.run for m in done) == [job.run for job in jobs], "each job ends once"
         assert all(m.outcome is Outcome.OK and m.metrics["loss"] == 1.5 for m in done)
         assert runner.free == slots, "a finished job gives its slot back"
+        runner.stop(1, Outcome.ABORTED, "too late")
+        runner.start(sample_job(98, 5_000, place))
+        runner.stop(98, Outcome.ABORTED, "hopeless")
+        (ended,) = _gather(runner, 1, patience)
+        told = (ended.outcome, ended.detail)
+        kept_on = ended.outcome is Outcome.OK
+        assert kept_on or told == (Outcome.ABORTED, "hopeless"), "a stop says why"
+        assert runner.free == slots, "a stopped job gives its slot back"
         runner.start(sample_job(99, 100_000, place))
         stopped = list(runner.interrupt())
         assert [m.outcome for m in stopped] == [Outcome.INTERRUPTED], "an interrupt says so"

@@ -31,14 +31,22 @@ Steps = Generator[Wait, "Ended | bool", Measurement]
 """A run in steps: yields a Wait, is sent how the process ended, or whether there is a reply."""
 
 
+Told = tuple["float | None", Mapping[str, float]]
+"""A line of progress: how far a run is, as a fraction of its budget, and what it says of itself."""
+
+
 @dataclass
 class Slot:
-    """One run in flight: its job, its scratch folder, and the processes it has started."""
+    """One run in flight: its job, its scratch folder, and the processes it has started.
+
+    `heard` says how much of its log has been read for progress, in bytes.
+    """
 
     job: Job
     folder: Path
     processes: Processes
     pids: list[int] = field(default_factory=list)
+    heard: int = 0
 
     def start(
         self,
@@ -83,8 +91,8 @@ class Experiment(Protocol):
         """Execute the slot's job in steps. Its folder is empty, and removed afterwards."""
         ...
 
-    def progress(self, job: Job) -> tuple[float | None, Mapping[str, float]] | None:
-        """How far a run in flight is: fraction of the budget, and what it says of itself."""
+    def progress(self, slot: Slot) -> Sequence[Told]:
+        """What a run has said of its progress since the last call, the oldest first."""
         ...
 
     def close(self) -> None:

@@ -59,6 +59,9 @@ class FunctionRunner:
         self.job = None
         return [measurement]
 
+    def stop(self, run: int, outcome: Outcome, detail: str) -> None:
+        """A call in this process can't be stopped: it goes on to its end."""
+
     def interrupt(self) -> Sequence[Measurement]:
         job, self.job = self.job, None
         return [Measurement(job.run, Outcome.INTERRUPTED)] if job else []

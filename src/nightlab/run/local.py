@@ -17,6 +17,7 @@ from nightlab.run.processes import Ended, Processes
 from nightlab.types import Job, Measurement, Outcome, Progress
 
 _TICK = 0.25
+_GRACE = 2.0
 _PATIENCE = 8.0
 
 
@@ -25,7 +26,9 @@ class _Running:
     slot: Slot
     steps: Steps
     wait: Wait
+    began: float
     done: Measurement | None = None
+    stopped: Measurement | None = None
 
 
 class LocalRunner:
@@ -71,7 +74,7 @@ class LocalRunner:
     def start(self, job: Job) -> None:
         slot = Slot(job, self.scratch / f"run-{job.run}", self.processes)
         steps = self.experiment.steps(slot)
-        running = _Running(slot, steps, Wait())
+        running = _Running(slot, steps, Wait(), time.monotonic())
         self._step(running, None)
         self.running[job.run] = running
 
@@ -82,16 +85,24 @@ class LocalRunner:
             done = [r for r in self.running.values() if r.done]
             if done or time.monotonic() >= until or not self.running:
                 break
+        self._tell_progress()
         for running in done:
             del self.running[running.slot.job.run]
-        self._tell_progress()
         return [r.done for r in done if r.done]
+
+    def stop(self, run: int, outcome: Outcome, detail: str) -> None:
+        running = self.running.get(run)
+        if running and not running.done and not running.stopped:
+            seconds = time.monotonic() - running.began
+            running.stopped = Measurement(run, outcome, seconds=seconds, detail=detail)
+            for pid in running.slot.pids:
+                self.processes.kill(pid, grace=_GRACE)
 
     def interrupt(self) -> Sequence[Measurement]:
         active = list(self.running.values())
         pids = {pid for running in active for pid in running.slot.pids} - self.ended.keys()
         for pid in pids:
-            self.processes.kill(pid, grace=2.0)
+            self.processes.kill(pid, grace=_GRACE)
         give_up = time.monotonic() + _PATIENCE
         while pids - self.ended.keys() and time.monotonic() < give_up:
             select.select([self.processes], [], [], 0.1)
@@ -101,12 +112,15 @@ class LocalRunner:
             _remove(running.slot.folder)
         self.running.clear()
         self.ended.clear()
-        return [r.done or Measurement(r.slot.job.run, Outcome.INTERRUPTED) for r in active]
+        ends = [r.done or r.stopped for r in active]
+        cut = [Measurement(r.slot.job.run, Outcome.INTERRUPTED) for r in active]
+        return [end or interrupted for end, interrupted in zip(ends, cut, strict=True)]
 
     def _listen(self, wait: float) -> None:
         """Wait for something to happen, and let every run go on that can."""
         if self.running and not any(r.done for r in self.running.values()):
-            fds = {r.wait.fd: r for r in self.running.values() if r.wait.fd is not None}
+            going = [r for r in self.running.values() if not r.stopped]
+            fds = {r.wait.fd: r for r in going if r.wait.fd is not None}
             wait = 0.0 if self.processes.pending else wait
             ready, _, _ = select.select([self.processes.fileno(), *fds], [], [], wait)
             for fd in ready:
@@ -116,6 +130,9 @@ class LocalRunner:
         self.ended |= {ended.pid: ended for ended in self.processes.ended() if ended.pid in started}
         now = time.monotonic()
         for running in list(self.running.values()):
+            if running.stopped and not running.done:
+                self._bury(running)
+                continue
             while not running.done and running.wait.pid in self.ended:
                 ended = self.ended.pop(running.wait.pid)
                 running.slot.pids.remove(ended.pid)
@@ -133,10 +150,19 @@ class LocalRunner:
                 self.ended.pop(pid, None)
             _remove(running.slot.folder)
 
+    def _bury(self, running: _Running) -> None:
+        """End a stopped run, once none of its processes lives."""
+        for pid in [pid for pid in running.slot.pids if pid in self.ended]:
+            del self.ended[pid]
+            running.slot.pids.remove(pid)
+        if not running.slot.pids:
+            running.steps.close()
+            running.done = running.stopped
+            _remove(running.slot.folder)
+
     def _tell_progress(self) -> None:
         for run, running in self.running.items():
-            told = self.experiment.progress(running.slot.job)
-            if told:
+            for told in () if running.stopped else self.experiment.progress(running.slot):
                 self.on_progress(Progress(run, *told))
 
 

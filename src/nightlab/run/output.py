@@ -138,13 +138,33 @@ def last_words(log: Path, width: int = 160) -> str:
 
 def read_progress(log: Path) -> tuple[float, dict[str, float]] | None:
     """The last `progress: 0.25 step=100 loss=2.31` line: its fraction and its pairs."""
-    for line in reversed(tail(log, 4096)):
-        match = _PROGRESS.match(line)
-        if match:
-            pairs = {
-                pair["name"]: float(pair["value"].replace(",", ""))
-                for pair in _PAIR.finditer(match["rest"])
-            }
-            fraction = parse_number(match["fraction"]) / (100 if match["percent"] else 1)
-            return min(max(fraction, 0.0), 1.0), pairs
-    return None
+    found = (_progress_of(line) for line in reversed(tail(log, 4096)))
+    return next((told for told in found if told), None)
+
+
+def new_progress(log: Path, start: int) -> tuple[list[tuple[float, dict[str, float]]], int]:
+    """What `progress:` lines from byte `start` on say, and the byte after the last whole line.
+
+    Of much that is new, only the end is read.
+    """
+    try:
+        with log.open("rb") as file:
+            start = file.seek(max(start, os.fstat(file.fileno()).st_size - _LONGEST_LINE))
+            data = file.read(_LONGEST_LINE)
+    except OSError:
+        return [], start
+    whole = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
+    found = (_progress_of(_clean(line)) for line in re.split(rb"[\r\n]", data[:whole]))
+    return [told for told in found if told], start + whole
+
+
+def _progress_of(line: str) -> tuple[float, dict[str, float]] | None:
+    match = _PROGRESS.match(line)
+    if match is None:
+        return None
+    pairs = {
+        pair["name"]: float(pair["value"].replace(",", ""))
+        for pair in _PAIR.finditer(match["rest"])
+    }
+    fraction = parse_number(match["fraction"]) / (100 if match["percent"] else 1)
+    return min(max(fraction, 0.0), 1.0), pairs

@@ -71,7 +71,7 @@ BUDGET = "500000 tokens"  # when NIGHTLAB_BUDGET and --budget say nothing
 SEED = 7
 DATA = Path("data")
 ARTIFACT = Path("model.pt")
-PROGRESS_LINES = 30
+PROGRESS_LINES = 50
 EXPLODED = 3.0  # times the loss of knowing nothing
 
 
@@ -600,7 +600,7 @@ class Progress:
     def add(self, done: float, step: int, loss: float) -> None:
         self.losses.append(loss)
         now = time.perf_counter()
-        if done >= (self.lines + 1) / PROGRESS_LINES and (now - self.last > 0.25 or done >= 1):
+        if done >= (self.lines + 1) / PROGRESS_LINES and (now - self.last > 0.05 or done >= 1):
             mean = sum(self.losses) / len(self.losses)
             print(f"progress: {min(done, 1):.3f} step={step} loss={mean:.4f}", flush=True)
             self.lines, self.last, self.losses = int(done * PROGRESS_LINES + 1e-9), now, []

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ class JsonLines:
         self._tell(event.kind, at=time.time(), **asdict(event))
 
     def progress(self, progress: Progress) -> None:
-        self._tell("progress", **asdict(progress))
+        numbers = {name: value for name, value in progress.values.items() if isfinite(value)}
+        self._tell("progress", run=progress.run, fraction=progress.fraction, values=numbers)
 
     def progress_report(self, text: str, path: Path) -> None:
         self._tell("progress_report", text=text)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from nightlab.campaign import Campaign
 from nightlab.remember.events import (
+    AbortWeighed,
     ChangeRefused,
     Event,
     RunEnded,
@@ -89,6 +90,8 @@ def event_line(event: Event, campaign: Campaign) -> str:
         return f"baseline seed {seed}: {told} ({event.seconds:.1f} s)"
     if isinstance(event, RunEnded) and event.outcome == Outcome.INTERRUPTED.value:
         return f"trial {event.trial}: run {event.run} was interrupted"
+    if isinstance(event, AbortWeighed) and event.spared:
+        return f"trial {event.trial}: run {event.run} goes on to test early abort: {event.reason}"
     if isinstance(event, TrialOpened):
         return f"trial {event.trial}: {event.summary}"
     if isinstance(event, TrialSettled):
