@@ -45,12 +45,16 @@ for step in range(1, 51):
 print("loss:", loss)
 """
 
-PROGRAM = COMMAND_PROGRAM.replace(
-    "    X: {type: float, low: -5, high: 5}",
-    "    X: {type: float, low: -5, high: 5}\n"
-    "    MODE: {type: choice, choices: [plain, nan, explode, wait, overrun, silent]}\n"
-    "    WARMUP: {type: float, low: 0, high: 1, tags: [schedule]}",
-).replace("files: [train.py]", "files: [train.py, other.py]")
+PROGRAM = (
+    COMMAND_PROGRAM.replace(
+        "    X: {type: float, low: -5, high: 5}",
+        "    X: {type: float, low: -5, high: 5}\n"
+        "    MODE: {type: choice, choices: [plain, nan, explode, wait, overrun, silent]}\n"
+        "    WARMUP: {type: float, low: 0, high: 1, tags: [schedule]}",
+    )
+    .replace("files: [train.py]", "files: [train.py, other.py]")
+    .replace("stop:", "judge: {panel: fixed, confirm: 0}\nstop:")
+)
 
 PLAIN = [move(X=0.3 + 0.05 * n) for n in range(8)]
 """Eight that are worse, and dropped after one run each: lessons for what comes after."""

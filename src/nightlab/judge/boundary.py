@@ -7,6 +7,7 @@ from functools import lru_cache
 
 _STEP = 0.06
 _HIGHEST = 6.5
+_BELOW = 6.0
 
 
 def dropped_below(look: int) -> float:
@@ -20,8 +21,8 @@ def dropped_below(look: int) -> float:
 def boundary(alpha: float, looks: int, freedom: float, first: int) -> float:
     """How many standard errors a gain must reach, at any of the looks `first` to `looks`.
 
-    A trial without any gain that survived its first look passes with probability `alpha`. With
-    few degrees of freedom behind the noise, the quantile is Student's. Raises nothing: with an
+    A trial without any gain that has come as far as look `first` passes with probability `alpha`.
+    With few degrees of freedom behind the noise, the quantile is Student's. Raises nothing: with an
     unknown noise the boundary is infinite.
     """
     if freedom < 1:
@@ -47,33 +48,21 @@ def _costs(looks: int, first: int) -> tuple[list[float], list[float]]:
     """Heights, and minus the logarithm of the chance that luck alone reaches each.
 
     By recursive integration over the sum of standard normal increments, after Armitage, McPherson
-    & Rowe, Repeated significance tests on accumulating data, 1969.
+    & Rowe, Repeated significance tests on accumulating data, 1969; the chance is that of a walk
+    without drift which has come to look `first`.
     """
     import numpy as np
 
     heights = np.arange(1.0, _HIGHEST, 0.1)
-    costs = [-math.log(max(_crossing(height, looks, first), 1e-300)) for height in heights]
-    return list(heights), costs
-
-
-def _crossing(height: float, looks: int, first: int) -> float:
-    """The chance that a walk without drift reaches `height` at some look, if it survives one."""
-    import numpy as np
-    from scipy.special import ndtr
-
-    top = height * math.sqrt(looks)
-    grid = np.arange(-1.0, top + _STEP, _STEP)
-    kernel = np.exp(-0.5 * (grid[:, None] - grid[None, :]) ** 2) * _STEP / math.sqrt(2 * math.pi)
-    density = np.exp(-0.5 * grid**2) / math.sqrt(2 * math.pi)
-    survived = float(ndtr(-dropped_below(1)))
-    crossed = 0.0
+    sums = np.arange(-_BELOW, _HIGHEST * math.sqrt(looks) + _BELOW, _STEP)[:, None]
+    step = np.exp(-0.5 * (sums - sums.T) ** 2) * _STEP / math.sqrt(2 * math.pi)
+    density = np.exp(-0.5 * sums**2) / math.sqrt(2 * math.pi) * np.ones_like(heights)
+    came, crossed = np.ones_like(heights), np.zeros_like(heights)
     for look in range(1, looks + 1):
-        if look > 1:
-            density = kernel @ density
-        root = math.sqrt(look)
-        if look >= first:
-            over = grid >= height * root
-            crossed += float(density[over].sum() * _STEP)
-            density = np.where(over, 0.0, density)
-        density = np.where(grid < dropped_below(look) * root, 0.0, density)
-    return crossed / survived
+        density = step @ density if look > 1 else density
+        if look == first:
+            came = density.sum(axis=0) * _STEP
+        over = (sums >= heights * math.sqrt(look)) & (look >= first)
+        crossed += (density * over).sum(axis=0) * _STEP
+        density[over | (sums < dropped_below(look) * math.sqrt(look))] = 0.0
+    return list(heights), list(-np.log(np.maximum(crossed / came, 1e-300)))

@@ -273,8 +273,8 @@ class SeedwiseJudge:
         return max(least, self.settings.most_seeds) if self._fresh and least > 1 else least
 
     def _level(self, history: History, looks: int) -> float:
-        """The chance of luck that this test may take; none is spent on the first look."""
-        if self.settings.keep == "any" or looks < _FEWEST:
+        """The chance of luck that this test may take; none before the trial could be kept."""
+        if self.settings.keep == "any" or looks < self._least(history):
             return 0.0
         return next_level(history, self.settings.false_keeps)
 

@@ -46,7 +46,7 @@ class JudgeSettings(Section):
     made on `run.seeds` alone; cheaper, and the incumbent's values are flattered.
     """
 
-    most_seeds: int = Field(default=12, ge=2, le=1000)
+    most_seeds: int = Field(default=16, ge=2, le=1000)
     """Of `panel: fresh`: a trial that is neither clearly better nor clearly not meets at most so
     many seeds, and is then discarded as a near miss.
     """

@@ -7,7 +7,7 @@ from nightlab.types import Decision, History
 _START = 5.0
 """A campaign begins with the credit of so many keeps."""
 
-_PART = 0.15
+_PART = 0.3
 """A test may spend this part of what is left."""
 
 
