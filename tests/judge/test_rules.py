@@ -206,3 +206,18 @@ def test_a_guardrail_is_weighed_on_common_seeds_and_on_means_where_there_are_non
     apart = trial(1, {3: {"m": 1.0, "w": 8.5}})
     (found,) = broken_rules(policy, seen, apart)
     assert "w increased by 1.5000" in found.reason
+
+
+def test_a_bound_on_the_spread_over_seeds() -> None:
+    policy = parse_policy("PRIMARY: minimize m\nGUARDRAILS:\n- m.sd must stay <= 0.04")
+    base = trial(0, {1: {"m": 1.0}, 2: {"m": 1.1}})
+    check_policy(policy, history(base))
+    calm = trial(1, {1: {"m": 0.5}, 2: {"m": 0.51}})
+    assert broken_rules(policy, history(base), calm) == []
+    (found,) = broken_rules(policy, history(base), trial(1, {1: {"m": 0.5}, 2: {"m": 0.6}}))
+    assert found.rule == "veto" and found.reason == "m.sd is 0.0707107; m.sd must stay <= 0.04"
+    assert broken_rules(policy, history(base), one(1, m=0.5)) == [], "one value has no spread"
+    with pytest.raises(NightlabError, match="names no metric"):
+        check_policy(
+            parse_policy("PRIMARY: minimize m\nGUARDRAILS:\n- w.sd must stay <= 1"), history(base)
+        )

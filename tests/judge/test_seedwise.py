@@ -157,7 +157,7 @@ def test_a_trial_in_doubt_meets_further_seeds_and_the_incumbent_with_it() -> Non
 
 
 def test_what_stays_in_doubt_is_a_near_miss() -> None:
-    seeds = list(islice(search_seeds((1, 2, 3)), 12))
+    seeds = list(islice(search_seeds((1, 2, 3)), 16))
     base = {seed: 1.0 + 0.3 * (-1) ** at for at, seed in enumerate(seeds)}
     faint = {
         seed: value - 0.2 + 0.25 * (at % 3 - 1) for at, (seed, value) in enumerate(base.items())

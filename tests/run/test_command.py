@@ -21,7 +21,7 @@ from nightlab.run.conformance import sample_job
 from nightlab.run.local import LocalRunner
 from nightlab.run.settings import RunSettings
 from nightlab.run.warden import descendants
-from nightlab.types import Job, Measurement, Outcome
+from nightlab.types import Job, Measurement, Outcome, Purpose
 
 SEEN = """
 import os, sys
@@ -67,6 +67,8 @@ class Lab:
     around: Mapping[str, str] = field(default_factory=dict)
     seed: int = 7
     links: Mapping[str, str] = field(default_factory=dict)
+    purpose: Purpose = Purpose.PANEL
+    times: float = 1.0
 
     def __post_init__(self) -> None:
         write(self.study, self.around)
@@ -98,7 +100,8 @@ class Lab:
         digests = {
             name: blake2b(files[name].encode(), digest_size=16).hexdigest() for name in names
         }
-        return Job(**{**vars(plain), "export": export, "harness": export, "protected": digests})
+        about = {"purpose": self.purpose, "times": self.times, "protected": digests}
+        return Job(**{**vars(plain), "export": export, "harness": export, **about})
 
     def measure(self) -> Measurement:
         return measure(self.experiment, self.job(), self.scratch)
@@ -190,6 +193,16 @@ class TestOneHalf:
         assert environment["NIGHTLAB_TRIAL"] == "1"
         threads = str(max(1, len(os.sched_getaffinity(0)) // 2))
         assert environment["OMP_NUM_THREADS"] == threads
+
+    def test_a_longer_run_is_told_a_larger_budget_and_has_the_time_for_it(
+        self, tmp_path: Path
+    ) -> None:
+        text = "import os, time; time.sleep(1.2); print('loss:', os.environ['NIGHTLAB_BUDGET'][:4])"
+        lab = script(tmp_path, text, budget="2000 steps", timeout=1)
+        assert lab.measure().outcome is Outcome.TIMEOUT
+        lab = script(tmp_path / "longer", text, budget="2000 steps", timeout=1)
+        lab.times = 3.0
+        assert lab.measure().metrics["loss"] == 6000
 
     def test_secrets_of_the_caller_stay_there(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -377,6 +390,22 @@ class TestTwoHalves:
         assert lab.seen("serve") == code | {"data/train/t", "model.pt"}
         hidden = {"data/val/v", "answers.txt", "kept/k"}
         assert lab.seen("evaluate") == code | {"data/train/t", "model.pt"} | hidden
+
+    @pytest.mark.parametrize("purpose", list(Purpose))
+    def test_what_is_confirmed_is_scored_on_the_holdout_and_train_is_not_told(
+        self, tmp_path: Path, purpose: Purpose
+    ) -> None:
+        spy = "import os; print('split', os.environ.get('NIGHTLAB_SPLIT'), file=sys.stderr)\n"
+        files = {
+            name: text.replace("seen()\n", f"seen(); {spy}", 2) for name, text in HALVES.items()
+        }
+        lab = halves(tmp_path, holdout=["data/val"], around={"data/val/v": "v"}, files=files)
+        lab.purpose = purpose
+        assert lab.measure().detail == ""
+        split = "holdout" if purpose is Purpose.CONFIRM else "val"
+        assert f"split {split}" in lab.log("evaluate")
+        assert "split None" in lab.log() and "split None" in lab.log("serve")
+        assert "NIGHTLAB_PURPOSE" not in lab.experiment._environment(lab.job())
 
     def test_only_artifacts_pass_from_train_on(self, tmp_path: Path) -> None:
         text = TRAIN + "open('note', 'w').write('to evaluate'); open('deep', 'w')"

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from statistics import stdev
 
 from nightlab.program.policy import Amount, Bound, Guardrail, Policy
 from nightlab.types import History, NightlabError, Trial
+
+SPREAD = ".sd"
+"""After a metric's name: its standard deviation over seeds."""
 
 _ROUNDING = 16 * 2.0**-52
 
@@ -53,6 +57,8 @@ def _named(policy: Policy, pattern: str, *trials: Trial) -> list[str]:
 
 
 def _bound(policy: Policy, rule: Bound, history: History, trial: Trial) -> Finding:
+    if rule.pattern.endswith(SPREAD):
+        return _steady(rule, trial)
     for name in _named(policy, rule.pattern, history.baseline, trial):
         value = trial.mean(name)
         if value is None:
@@ -61,6 +67,15 @@ def _bound(policy: Policy, rule: Bound, history: History, trial: Trial) -> Findi
         if exceeds(gap, 0.0, value, rule.value):
             return Finding("veto", False, f"{name} is {value:.6g}; {rule}")
     return Finding("veto", True, str(rule))
+
+
+def _steady(rule: Bound, trial: Trial) -> Finding:
+    """The bound on a standard deviation over seeds; one value has none, and breaks no rule."""
+    values = list(trial.values(rule.pattern.removesuffix(SPREAD)).values())
+    spread = stdev(values) if len(values) > 1 else 0.0
+    gap = rule.value - spread if rule.side == ">=" else spread - rule.value
+    broken = len(values) > 1 and exceeds(gap, 0.0, rule.value, *values)
+    return Finding("veto", not broken, f"{rule.pattern} is {spread:.6g}; {rule}")
 
 
 def _guardrail(policy: Policy, rule: Guardrail, history: History, trial: Trial) -> Finding:
@@ -152,10 +167,11 @@ def _scale(history: History, trial: Trial) -> list[float]:
 def check_policy(policy: Policy, history: History) -> None:
     """Raise NightlabError where a rule names a metric that the baseline doesn't have."""
     measured = _metrics(history.baseline)
+    measured |= {f"{name}{SPREAD}" for name in measured}
     rules: tuple[Bound | Guardrail, ...] = (*policy.bounds, *policy.guardrails)
     for rule in rules:
         if not policy.matching(rule.pattern, measured):
-            there = ", ".join(sorted(measured)) or "none"
+            there = ", ".join(sorted(_metrics(history.baseline))) or "none"
             raise NightlabError(
                 f"policy: `{rule}` names no metric of the baseline; it measured: {there}"
             )

@@ -75,7 +75,8 @@ class Guardrail:
 class Bound:
     """A floor (`>=`) or a ceiling (`<=`) that a metric must keep to: a veto.
 
-    A pattern, as `jailbreak.*`, makes a rule for every metric that it matches.
+    A pattern, as `jailbreak.*`, makes a rule for every metric that it matches. `accuracy.sd` is the
+    standard deviation of `accuracy` over the seeds.
     """
 
     pattern: str
