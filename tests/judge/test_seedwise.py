@@ -156,6 +156,13 @@ def test_a_trial_in_doubt_meets_further_seeds_and_the_incumbent_with_it() -> Non
     assert first.seed == second.seed not in (1, 2, 3)
 
 
+def test_two_trials_in_doubt_ask_for_one_run_of_the_incumbent() -> None:
+    first, second = (trial(n, {1: 0.9, 2: 1.19, 3: 0.85}) for n in (1, 2))
+    wanted = judge("evidence").wanted(history(NOISY, first, second))
+    assert [w.trial for w in wanted] == [0, 1, 2]
+    assert len({w.seed for w in wanted}) == 1
+
+
 def test_what_stays_in_doubt_is_a_near_miss() -> None:
     seeds = list(islice(search_seeds((1, 2, 3)), 16))
     base = {seed: 1.0 + 0.3 * (-1) ** at for at, seed in enumerate(seeds)}
@@ -237,6 +244,22 @@ def test_an_incumbent_that_fails_on_another_seed_gives_way() -> None:
     verdict = judge("evidence").decide(going_on(failed))
     assert verdict is not None and (verdict.trial, verdict.decision) == (1, Decision.DISCARD)
     assert verdict.rule == "crash" and verdict.evidence["to"] == 0
+
+
+def test_a_baseline_that_fails_on_a_further_seed_gives_way_to_nobody() -> None:
+    base = trial(0, CALM, 0, again(0, 21, None, Outcome.CRASH))
+    seen = replace(history(CALM, trial(1, {})), baseline=base, incumbent=base)
+    assert judge("evidence").decide(seen) is None
+    assert judge("evidence").wanted(seen) == [Wanted(1, 2, Purpose.PANEL)]
+
+
+def test_a_validation_in_flight_is_no_run_to_compare_with() -> None:
+    longer = replace(again(1, 99, None, None), purpose=Purpose.VALIDATE)
+    fresh = [again(1, seed, 0.3) for seed in (21, 22)]
+    (wanted,) = judge("evidence", validate="off").wanted(
+        going_on(kept(BETTER, *fresh, longer), trial(2, {}))
+    )
+    assert wanted.seed in (21, 22)
 
 
 # -- before the report ---------------------------------------------------------------------------

@@ -32,7 +32,12 @@ class Opponent:
     @property
     def seeds(self) -> tuple[int, ...]:
         """The seeds it was measured on, or is being measured on, in that order."""
-        return tuple(dict.fromkeys([*self.values, *(run.seed for run in self.trial.in_flight)]))
+        return tuple(dict.fromkeys([*self.values, *self.busy]))
+
+    @property
+    def busy(self) -> list[int]:
+        """The seeds it is being measured on."""
+        return [run.seed for run in self.trial.in_flight if run.purpose in COMPARED]
 
     def wanted(self, most: int) -> list[Wanted]:
         """The runs that it lacks, up to so many in all.

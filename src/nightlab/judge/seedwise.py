@@ -88,12 +88,13 @@ class SeedwiseJudge:
         opponent = self._opponent(history)
         if first := self._first(opponent, panel[:1] if single else panel):
             return first
-        return [
+        asked = (
             wanted
             for trial in history.open
             if not (trial.in_flight or trial.failed)
             for wanted in self._next(opponent, trial, panel[:1] if single else panel)
-        ]
+        )
+        return list(dict.fromkeys(asked))  # two trials may ask for the same run of the incumbent
 
     def closing_runs(self, history: History) -> int:
         """How many runs it would want before the report, for this incumbent or for a new one."""
@@ -109,7 +110,7 @@ class SeedwiseJudge:
             close = opponent.history.pairing > _SHARED
             again = opponent.wanted(self.settings.most_seeds)
             return again or (opponent.anchors(_ANCHORS) if close else [])
-        if opponent.values or opponent.trial.in_flight:
+        if opponent.values or opponent.busy:
             return []
         return missing_runs(opponent.trial, panel, Purpose.PANEL, COMPARED)
 
@@ -123,7 +124,7 @@ class SeedwiseJudge:
     def decide(self, history: History) -> Verdict | None:
         if not self._measured(history):
             return None
-        if history.incumbent.failed:
+        if history.incumbent.number and history.incumbent.failed:
             return _unfit(history)
         if (validation := self._validation(history)) and not validating_runs(history, validation):
             busy = history.incumbent.in_flight or history.trial(history.validated).in_flight
@@ -175,8 +176,7 @@ class SeedwiseJudge:
         """None until the trial has met the incumbent."""
         noise = self.noise.measure(history, trial)
         ours, opponent = trial.values(history.metric), self._opponent(history)
-        busy = {run.seed for run in opponent.trial.in_flight}
-        if not ours or busy & set(ours) or not opponent.values:
+        if not ours or set(opponent.busy) & set(ours) or not opponent.values:
             return None
         noise = noise.with_own(ours.values())
         found = noise.difference_of(ours, opponent.values)
