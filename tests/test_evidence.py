@@ -150,6 +150,25 @@ def test_a_baseline_that_fails_on_a_further_seed_ends_nothing(study: Study) -> N
     assert confirmation(campaign.history, campaign.noise.measure(campaign.history)) is None
 
 
+@pytest.mark.parametrize("parallel", [1, 4])
+def test_an_experiment_that_knows_no_seeds_but_its_panel_makes_do_with_it(
+    study: Study, parallel: int
+) -> None:
+    looked_up = only_on(lambda job: job.seed not in (1, 2, 3))
+    ideas = [move(x=1.0), move(x=2.0), move(x=-1.0), move(y=-0.5)]
+    campaign, why, _ = work(study, ideas, looked_up, parallel=parallel)
+    assert why == "the script is over"
+    assert campaign.state.incumbent
+    assert set(campaign.state.kept) <= {1, 2, 4}
+    beyond = [
+        run
+        for trial in (campaign.history.baseline, *campaign.history.trials)
+        for run in trial.runs
+        if run.seed not in (1, 2, 3)
+    ]
+    assert 1 <= len(beyond) <= 2 * parallel
+
+
 def test_a_baseline_that_fails_on_its_panel_is_an_error(study: Study) -> None:
     with pytest.raises(NightlabError, match="the baseline does not run"):
         work(study, [move(x=1.0)], only_on(lambda job: job.seed == 2))

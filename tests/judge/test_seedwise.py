@@ -185,6 +185,26 @@ def test_investigating_is_capped_by_its_share_of_the_runs() -> None:
     assert verdict is not None and "dropped after 7 seeds" in verdict.reason
 
 
+def test_what_can_no_longer_reach_what_is_required_meets_no_further_seeds() -> None:
+    demanding = SeedwiseJudge(
+        parse_policy("PRIMARY: minimize m\nREQUIRE: m improves by >= 0.9 absolute"),
+        JudgeSettings(),
+    )
+    verdict = demanding.decide(history(CALM, trial(1, {1: 0.95})))
+    assert verdict is not None and verdict.decision is Decision.DISCARD
+    assert demanding.decide(history(CALM, trial(1, {1: 0.05}))) is None
+
+
+def test_what_breaks_a_guardrail_on_the_whole_panel_meets_no_further_seeds() -> None:
+    values = {1: 0.9, 2: 1.19, 3: 0.85}
+    heavy = [
+        Run(at, 1, seed, Purpose.PANEL, "", 0.0, Outcome.OK, {"m": m, "w": 5.0})
+        for at, (seed, m) in enumerate(values.items())
+    ]
+    verdict = judge("evidence").decide(history(NOISY, Trial(1, "c1", runs=tuple(heavy))))
+    assert verdict is not None and verdict.rule == "guardrail"
+
+
 def test_one_lucky_run_carries_no_keep() -> None:
     lucky = trial(1, {1: -40.0, 2: 1.21, 3: 0.91})
     verdict = judge("evidence", panel="fixed").decide(history(CALM, lucky))
@@ -250,13 +270,16 @@ def test_a_baseline_that_fails_on_a_further_seed_gives_way_to_nobody() -> None:
     base = trial(0, CALM, 0, again(0, 21, None, Outcome.CRASH))
     seen = replace(history(CALM, trial(1, {})), baseline=base, incumbent=base)
     assert judge("evidence").decide(seen) is None
-    assert judge("evidence").wanted(seen) == [Wanted(1, 2, Purpose.PANEL)]
+    assert judge("evidence").wanted(seen) == [Wanted(1, 1, Purpose.PANEL)]
 
 
 def test_a_validation_in_flight_is_no_run_to_compare_with() -> None:
     longer = replace(again(1, 99, None, None), purpose=Purpose.VALIDATE)
     fresh = [again(1, seed, 0.3) for seed in (21, 22)]
-    seen = replace(going_on(kept(BETTER, *fresh, longer), trial(2, {})), pairing=0.0)
+    beyond = next(islice(search_seeds((1, 2, 3)), 3, None))
+    base = trial(0, CALM, 0, again(0, beyond, 1.0))
+    seen = going_on(kept(BETTER, *fresh, longer), trial(2, {}))
+    seen = replace(seen, baseline=base, pairing=0.0)
     (wanted,) = judge("evidence", validate="off").wanted(seen)
     assert wanted.seed in (21, 22)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 from nightlab.judge.seeds import search_seeds
 from nightlab.types import COMPARED, History, Outcome, Purpose, Trial, Wanted
@@ -38,6 +39,16 @@ class Opponent:
     def busy(self) -> list[int]:
         """The seeds it is being measured on."""
         return [run.seed for run in self.trial.in_flight if run.purpose in COMPARED]
+
+    def first_of_all(self) -> list[Wanted]:
+        """The baseline on one seed beyond the panel, before any other trial has to run there.
+
+        Where it fails the experiment knows no seeds but the panel's, and no trial is to blame.
+        """
+        if not self.fresh:
+            return []
+        seed = next(islice(search_seeds(self.history.seeds), len(self.history.seeds), None))
+        return missing_runs(self.history.baseline, [seed], Purpose.REPLICATE, COMPARED)
 
     def wanted(self, most: int) -> list[Wanted]:
         """The runs that it lacks, up to so many in all.

@@ -13,7 +13,14 @@ from nightlab.judge.boundary import boundary, dropped_below
 from nightlab.judge.confirm import confirming_left, confirming_runs
 from nightlab.judge.incumbent import Opponent, missing_runs
 from nightlab.judge.noise import Noise, NoiseMeter
-from nightlab.judge.rules import Finding, broken_rules, check_policy, requirements, simplicity
+from nightlab.judge.rules import (
+    Finding,
+    broken_rules,
+    check_policy,
+    required,
+    requirements,
+    simplicity,
+)
 from nightlab.judge.seeds import search_seeds
 from nightlab.judge.settings import JudgeSettings, Validation
 from nightlab.judge.validate import is_due, validated, validating_runs
@@ -82,7 +89,8 @@ class SeedwiseJudge:
         if baseline or not self._measured(history):
             return baseline
         if history.closing:
-            return [] if single else confirming_runs(history, self.settings.confirm)
+            knows = not single and not history.baseline.failed
+            return confirming_runs(history, self.settings.confirm) if knows else []
         if validation := self._validation(history):
             return validating_runs(history, validation)
         opponent = self._opponent(history)
@@ -98,7 +106,7 @@ class SeedwiseJudge:
 
     def closing_runs(self, history: History) -> int:
         """How many runs it would want before the report, for this incumbent or for a new one."""
-        if self._deterministic(history):
+        if self._deterministic(history) or history.baseline.failed:
             return 0
         count = self.settings.confirm
         best = confirming_left(history.incumbent, history, count) or count
@@ -106,16 +114,16 @@ class SeedwiseJudge:
 
     def _first(self, opponent: Opponent, panel: Sequence[int]) -> list[Wanted]:
         """What is wanted before any trial meets the incumbent."""
-        if self._fresh and len(panel) > 1:
+        if self._fresh(opponent.history) and len(panel) > 1:
             close = opponent.history.pairing > _SHARED
-            again = opponent.wanted(self.settings.most_seeds)
+            again = opponent.first_of_all() or opponent.wanted(self.settings.most_seeds)
             return again or (opponent.anchors(_ANCHORS) if close else [])
         if opponent.values or opponent.busy:
             return []
         return missing_runs(opponent.trial, panel, Purpose.PANEL, COMPARED)
 
     def _next(self, opponent: Opponent, trial: Trial, panel: Sequence[int]) -> list[Wanted]:
-        if self._fresh and len(panel) > 1:
+        if self._fresh(opponent.history) and len(panel) > 1:
             return opponent.next_run(trial)
         return missing_runs(trial, panel, Purpose.PANEL, COMPARED)[:1]
 
@@ -124,8 +132,8 @@ class SeedwiseJudge:
     def decide(self, history: History) -> Verdict | None:
         if not self._measured(history):
             return None
-        if history.incumbent.number and history.incumbent.failed:
-            return _unfit(history)
+        if self._is_unfit(history):
+            return None if history.baseline.in_flight else _unfit(history)
         if (validation := self._validation(history)) and not validating_runs(history, validation):
             busy = history.incumbent.in_flight or history.trial(history.validated).in_flight
             return None if busy else validated(history, validation)
@@ -146,6 +154,13 @@ class SeedwiseJudge:
         validation = self.settings.validate_
         due = history.incumbent.number and is_due(history, validation)
         return validation if due and not self._deterministic(history) else None
+
+    def _is_unfit(self, history: History) -> bool:
+        """Whether the incumbent failed when it was run again, and not for want of other seeds."""
+        failed = history.incumbent.failed
+        if history.incumbent.number == 0 or failed is None:
+            return False
+        return not history.baseline.failed or failed.seed in history.seeds
 
     def _weigh(self, history: History, trial: Trial) -> Verdict | None:
         """A verdict on what is measured so far; None where more runs are needed."""
@@ -195,21 +210,31 @@ class SeedwiseJudge:
 
     def _clear(self, history: History, trial: Trial, found: Comparison) -> bool:
         """Whether more seeds could not change the verdict, or need not."""
-        if found.looks < self._least(history):
-            return not self._hopeful(history, trial, found)
+        hopeful = self._hopeful(history, trial, found)
+        if found.looks < self._least(history) or not hopeful:
+            return not hopeful
         if found.statistic >= found.boundary and found.gain > 0:
             return True
-        return not self._hopeful(history, trial, found) or not self._may_investigate(history)
+        return not self._may_investigate(history) or bool(broken_rules(self.policy, history, trial))
 
     def _hopeful(self, history: History, trial: Trial, found: Comparison) -> bool:
         """Whether more seeds may yet show a gain, or a simplification without a loss."""
         least = 0.0 if self.settings.keep == "any" else dropped_below(found.looks)
-        if found.hope > 0 and found.hope >= least:
+        least_gain = self._required(history, trial)
+        if found.hope > 0 and found.hope >= least and found.gain + 2 * found.error >= least_gain:
             return True
         if trial.lines >= 0 or self.policy.prefer is None:
             return False
         incumbent = history.incumbent.mean(history.metric) or 0.0
         return -found.gain <= self.policy.prefer.within.of(incumbent) + 2 * found.error
+
+    def _required(self, history: History, trial: Trial) -> float:
+        """The gain over the incumbent that REQUIRE asks for, 0 without one."""
+        requires = [each for each in self.policy.requires if each.over == "incumbent"]
+        return max(
+            (required(each.amount, history, trial, history.incumbent) for each in requires),
+            default=0.0,
+        )
 
     def _may_investigate(self, history: History) -> bool:
         """Whether runs beyond the panel may still be spent."""
@@ -244,19 +269,20 @@ class SeedwiseJudge:
 
     # -- what it takes -----------------------------------------------------------------------
 
-    @property
-    def _fresh(self) -> bool:
-        return self.settings.keep == "evidence" and self.settings.panel == "fresh"
+    def _fresh(self, history: History) -> bool:
+        """Whether seeds beyond the panel count; not where the baseline itself fails on them."""
+        wished = self.settings.keep == "evidence" and self.settings.panel == "fresh"
+        return wished and not history.baseline.failed
 
     def _opponent(self, history: History) -> Opponent:
-        return Opponent(history, self._fresh and not self._deterministic(history))
+        return Opponent(history, self._fresh(history) and not self._deterministic(history))
 
     def _deterministic(self, history: History) -> bool:
         return self.noise.measure(history).deterministic
 
     def _panel(self, history: History) -> tuple[int, ...]:
         """The seeds of the baseline: two at least, where further ones may be drawn."""
-        if self._fresh and len(history.seeds) < _FEWEST:
+        if self._fresh(history) and len(history.seeds) < _FEWEST:
             return tuple(islice(search_seeds(history.seeds), _FEWEST))
         return history.seeds
 
@@ -270,7 +296,7 @@ class SeedwiseJudge:
     def _most(self, history: History) -> int:
         """The seeds after which the verdict falls."""
         least = self._least(history)
-        return max(least, self.settings.most_seeds) if self._fresh and least > 1 else least
+        return max(least, self.settings.most_seeds) if self._fresh(history) and least > 1 else least
 
     def _level(self, history: History, looks: int) -> float:
         """The chance of luck that this test may take; none before the trial could be kept."""
