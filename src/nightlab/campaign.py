@@ -294,6 +294,11 @@ class Campaign:
             self._move_branch()
         self._rebuild_results()
 
+    def follow(self, entry: Entry) -> None:
+        """Take in what another process has written to the ledger."""
+        self.state.apply(entry)
+        self._history = None
+
     def save(self) -> None:
         """Write what has happened since the last save, in one transaction."""
         if self._unsaved:
@@ -303,8 +308,7 @@ class Campaign:
                 self.on_event(event)
 
     def _add(self, event: Event) -> None:
-        self.state.apply(Entry(0, self.ledger.clock(), event))
-        self._history = None
+        self.follow(Entry(0, self.ledger.clock(), event))
         self._unsaved.append(event)
 
     # -- opening a trial ---------------------------------------------------------------------

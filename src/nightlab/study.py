@@ -18,6 +18,7 @@ from nightlab.change.tags import checked_tag, free_tag
 from nightlab.change.workspace import checkout
 from nightlab.judge.abort import Watch
 from nightlab.judge.seedwise import SeedwiseJudge
+from nightlab.judge.settings import JudgeSettings
 from nightlab.loop import run_loop
 from nightlab.program import Program, read_program
 from nightlab.propose import Proposer, Setting
@@ -112,13 +113,13 @@ class Study:
 
     def _campaign(self, tag: str, ledger: Ledger, on_event: OnEvent) -> Campaign:
         change = self.settings.change
-        validation = self.settings.judge.validate_
+        validation = self.judge_settings.validate_
         place = Place(
             home=self.home,
             results=self.results,
             keys=change.keys,
             time_limit=self.settings.run.time_limit,
-            validation=validation.times if validation and self.settings.run.budget else 1.0,
+            validation=validation.times if validation else 1.0,
         )
         first = next((e.event for e in ledger.read(tag)), None)
         if not isinstance(first, CampaignBegan):
@@ -297,16 +298,25 @@ class Study:
         )
         return build_proposer(self.settings.propose, setting)
 
+    @property
+    def judge_settings(self) -> JudgeSettings:
+        """The judge section. Where runs have no budget, none can be longer."""
+        given = self.settings.judge
+        if given.validate_ is None or self.settings.run.budget:
+            return given
+        same = given.validate_.model_copy(update={"times": 1.0})
+        return given.model_copy(update={"validate_": same})
+
     def judge(self) -> SeedwiseJudge:
         """The judge that the policy and the judge section describe."""
-        return SeedwiseJudge(self.program.policy, self.settings.judge)
+        return SeedwiseJudge(self.program.policy, self.judge_settings)
 
     def watch(self) -> Watch:
         """What listens to the progress of runs, and finds the hopeless ones."""
         space = self.settings.change.space
         schedule = frozenset(name for name, p in space.items() if "schedule" in p.tags)
         limit = self.settings.run.time_limit
-        return Watch(self.program.policy, self.settings.judge, schedule, limit)
+        return Watch(self.program.policy, self.judge_settings, schedule, limit)
 
     def runner(self, on_progress: OnProgress, keep_open: Sequence[int] = ()) -> Runner:
         """The runner that the run section names."""

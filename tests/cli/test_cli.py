@@ -40,12 +40,12 @@ def error(folder: Path, *words: str) -> str:
 def test_a_campaign_from_the_command_line(tmp_path: Path) -> None:
     folder = call_study(tmp_path / "s").folder
     said = nightlab(folder, "run", "--trials", "3").stdout
-    assert said.count("baseline seed") == 3
+    assert said.count("\nbaseline seed") == 3
     assert "stopped: 3 trials are done" in said
     told = json.loads(nightlab(folder, "status", "--json").stdout)
     assert (told["trials"], told["state"], told["isolation"]) == (3, "stopped", "none")
     shown = json.loads(nightlab(folder, "show", "1", "--json").stdout)
-    assert shown["trial"] == 1 and shown["runs"][0]["seed"] == 1
+    assert shown["trial"] == 1 and shown["runs"][0]["seed"] in (1, 2, 3)
     for words in (["status"], ["show", "0"], ["show", "1"], ["check"], ["report"]):
         assert nightlab(folder, *words).stdout
     written = json.loads(nightlab(folder, "report", "--json").stdout)["files"]
@@ -504,3 +504,57 @@ def test_a_results_file_that_cannot_be_written_is_said_to_be_behind(tmp_path: Pa
     (folder / "results.tsv").rmdir()
     nightlab(folder, "report")
     assert (folder / "results.tsv").read_text() == nightlab(folder, "export", "tsv").stdout
+
+
+def test_the_noise_is_measured_before_anything_is_tried(tmp_path: Path) -> None:
+    folder = call_study(tmp_path / "s").folder
+    assert "noise: not measured yet; `nightlab check --noise` does" in (
+        nightlab(folder, "check").stdout
+    )
+    said = nightlab(folder, "check", "--noise", "--repeats", "3").stdout
+    assert "noise of loss in 5 runs of the baseline:" in said
+    assert said.count("  seed 1 again ") == 2 and said.count("│") + said.count("|") > 10
+    assert "the same seed repeats exactly, seeds differ" in said
+    assert "16 seeds (judge.most_seeds): " in said
+    assert not (folder / ".git" / "nightlab" / "ledger.db").exists(), "nothing is written down"
+    told = json.loads(nightlab(folder, "check", "--noise", "--json").stdout)
+    assert told["ok"] and told["noise"]["source"] == "check"
+    assert [run["seed"] for run in told["noise"]["runs"]] == [1, 2, 3, 1]
+    assert told["noise"].keys() >= {
+        "spread", "standard_deviation", "deterministic", "sameness", "drift", "outliers", "step",
+        "visible", "half", "seconds_a_run", "level", "false_keeps", "remarks",
+    }  # fmt: skip
+    assert json.loads(nightlab(folder, "check", "--json").stdout)["noise"] is None
+
+
+def test_the_noise_of_a_campaign_is_not_measured_twice(tmp_path: Path) -> None:
+    folder = call_study(tmp_path / "s").folder
+    nightlab(folder, "run", "--trials", "0", "--tag", "one")
+    said = nightlab(folder, "check", "--noise").stdout
+    assert "noise of loss in 3 runs of the baseline, measured by campaign one:" in said
+    assert "in 4 runs of the baseline:" in nightlab(folder, "check", "--noise", "--again").stdout
+    (folder / "program.md").write_text(CALL_PROGRAM.replace("[1, 2, 3]", "[4, 5]"))
+    told = json.loads(nightlab(folder, "check", "--noise", "--json").stdout)["noise"]
+    assert told["source"] == "check", "another panel is another campaign"
+    assert [run["seed"] for run in told["runs"]] == [4, 5, 4]
+
+
+def test_the_noise_of_what_does_not_run_or_has_one_seed(tmp_path: Path) -> None:
+    program = COMMAND_PROGRAM.replace("[1, 2]", "[1]").replace("stop:", "judge: {keep: any}\nstop:")
+    folder = command_study(tmp_path / "s", program).folder
+    told = json.loads(nightlab(folder, "check", "--noise", "--json").stdout)["noise"]
+    assert len(told["runs"]) == 3 and told["runs"][0]["seed"] == told["runs"][2]["seed"] == 1
+    (folder / "program.md").write_text(program.replace("minimize loss", "minimize lost"))
+    done = nightlab(folder, "check", "--noise", code=1).stdout
+    assert "NOT  the baseline does not run (no_metric" in done and "noise of" not in done
+
+
+def test_a_plot_for_a_terminal_without_unicode(tmp_path: Path) -> None:
+    folder = call_study(tmp_path / "s").folder
+    done = subprocess.run(
+        [sys.executable, "-m", "nightlab", "check", "--noise"],
+        cwd=folder, capture_output=True, timeout=120, stdin=subprocess.DEVNULL,
+        env={**os.environ, "LC_ALL": "C", "NO_COLOR": "1", "PYTHONUTF8": "0"},
+    )  # fmt: skip
+    assert done.returncode == 0 and done.stdout.isascii() and b"\x1b" not in done.stdout
+    assert b"o|" in done.stdout

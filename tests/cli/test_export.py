@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -120,5 +121,6 @@ def test_a_notebook_that_is_run(folder: Path) -> None:
     for package in NEEDED:
         pytest.importorskip(package, reason="pip install 'nightlab[analysis]'")
     assert b"ran " in nightlab(folder, "notebook", "--run").stdout
-    assert "loss: 10.002 -> 2.002, 80.0 % better" in (folder / "analysis.ipynb").read_text()
+    text = (folder / "analysis.ipynb").read_text()
+    assert re.search(r"loss: 10\.00\d* -> 2\.00\d*, 80\.0 % better", text)
     assert (folder / "progress.png").stat().st_size > 1000

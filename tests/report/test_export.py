@@ -18,6 +18,7 @@ from nightlab.remember.record import Record
 from nightlab.remember.table import Schema, format_table, parse_table
 from nightlab.report.experiments import best_sentence, experiments_table
 from nightlab.report.export import export_json, read_export, results_table
+from nightlab.report.paired import history_of
 from nightlab.report.status import show
 from nightlab.study import Study
 from nightlab.types import (
@@ -74,7 +75,7 @@ def test_the_events_of_an_export_are_the_campaign(worked: tuple[Study, Campaign]
     assert tag == campaign.tag
     assert entries == list(campaign.ledger.read(tag))
     record = folded(entries)
-    assert record.history() == campaign.history
+    assert history_of(record) == campaign.history
     assert (record.order, record.refused) == (campaign.state.order, campaign.state.refused)
 
 
@@ -83,7 +84,7 @@ def test_a_campaign_that_was_only_begun_is_exported(tmp_path: Path) -> None:
     study.begin("toy", study.ledger())
     campaign = study.campaign("toy")
     _, entries = read_export(exported(campaign))
-    assert folded(entries).history() == campaign.history
+    assert history_of(folded(entries)) == campaign.history
 
 
 def test_the_document_is_strict_json_with_trials_as_show_tells_them(

@@ -86,7 +86,9 @@ def test_the_verdict_comes_first_and_is_true(tmp_path: Path) -> None:
     campaign, _, _ = work(study, [move(x=3.0)], loss_of)
     Summary().write(study, campaign)
     lines = (study.folder / "autoresearch-summary.md").read_text().splitlines()
-    assert "loss 10.002 -> 1.002 (9 better, 89.98%)" in lines[2]
+    gain = r"loss 10\.00\d* -> 1\.00\d* \(9 better, 89\.9\d%\)"
+    assert re.search(rf"^\*\*{gain}, confirmed on 4 fresh seeds\*\*", lines[2])
+    assert re.search(rf"The search believed {gain}", lines[2])
 
 
 def test_the_chart_is_svg_and_png_that_open(worked: tuple[Study, Campaign]) -> None:
@@ -131,10 +133,17 @@ def test_lines_tell_each_verdict_once(tmp_path: Path) -> None:
     for entry in campaign.ledger.read("toy"):
         lines.event(entry.event)
     lines.end(why)
-    assert [line for line in said if "KEEP" in line or "DISCARD" in line] == [
-        "trial 1: KEEP loss 1.002 (improvement: loss improves by 9)",
-        "trial 2: DISCARD loss 17.002"
-        " (improvement: loss is worse by 16, dropped after 1 of 3 seeds)",
-    ]
-    assert sum("baseline seed" in line for line in said) == 3
-    assert said[-1] == f"loss: {improvement_text(campaign.history)}"
+    verdicts = [line for line in said if "KEEP" in line or "DISCARD" in line]
+    assert len(verdicts) == 2
+    assert re.match(r"trial 1: KEEP loss 1\.00\d* \(improvement: loss improves by 9\)", verdicts[0])
+    assert re.match(
+        r"trial 2: DISCARD loss 17\.00\d*"
+        r" \(improvement: loss is worse by 1[56]\S*, dropped after 1 seed\)",
+        verdicts[1],
+    )
+    assert sum(line.startswith("baseline seed") for line in said) == 3
+    assert sum("confirming, seed" in line for line in said) == 8
+    assert sum(line.startswith("confirming the best") for line in said) == 1
+    assert any(line.startswith("trial 1: measured again, seed ") for line in said)
+    assert said[-2] == f"loss: {improvement_text(campaign.history)}"
+    assert said[-1].startswith("confirmed: 1.00") and "on 4 fresh seeds" in said[-1]

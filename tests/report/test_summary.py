@@ -65,7 +65,7 @@ def test_it_tells_versions_seeds_and_what_differs(tmp_path: Path) -> None:
     study = call_study(tmp_path / "s")
     campaign, _, _ = work(study, [move(x=3.0), move(y=-1.0)], loss_of)
     told = section(summary_text(study, campaign), "How to get the best")
-    assert "Seeds: 1, 2, 3. Measured by Nightlab 0.1.0 on Linux" in told
+    assert re.search(r"Seeds: [\d, ]+\. Measured by Nightlab 0\.1\.0 on Linux", told)
     assert "It differs from the baseline in: x 0.0 → 3.0, y 0.0 → -1.0." in told
 
 
@@ -96,13 +96,15 @@ def test_many_crashes_come_first_and_are_counted_by_reason(tmp_path: Path) -> No
 
 
 def test_gains_lost_in_noise_are_named_as_near_misses(tmp_path: Path) -> None:
-    wobble = {1: 0.0, 2: 3.0, 3: -3.0}
+    wobble = {1: 0.0, 2: 3.0, 3: -2.5}
 
     def noisy(job: Job) -> dict[str, float]:
         lucky = 1.0 + wobble[job.seed] if job.trial else 0.0
         return {"loss": 10.0 + job.seed - lucky}
 
-    study = call_study(tmp_path / "s", CALL_PROGRAM.replace("[1, 2, 3]", "[2, 1, 3]"))
+    program = CALL_PROGRAM.replace("[1, 2, 3]", "[2, 1, 3]")
+    program = program.replace("stop:", "judge: {panel: fixed}\nstop:")
+    study = call_study(tmp_path / "s", program)
     campaign, _, _ = work(study, [move("a bit", x=1.0)], noisy)
     told = steps(summary_text(study, campaign))
     assert any("trial 1 (a bit) the most" in step for step in told), told
@@ -122,8 +124,8 @@ def test_the_least_trustworthy_things_are_said(tmp_path: Path) -> None:
     campaign, _, _ = work(study, [move(x=3.0)], loss_of)
     told = section(summary_text(study, campaign), "What may be wrong with these numbers")
     for part in (
-        "not an optimum", "the same 3 seeds (1, 2, 3)", "noise included", "not sandboxed",
-        "2 runs shared the machine",
+        "not an optimum", "the same 3 seeds (1, 2, 3)", "stays flattered", "noise included",
+        "not sandboxed", "2 runs shared the machine",
     ):  # fmt: skip
         assert part in told
 

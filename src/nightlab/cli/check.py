@@ -1,14 +1,16 @@
-"""`nightlab check`: platform, program, data and repository; what would happen."""
+"""`nightlab check`: platform, program, data and repository; what would happen, and how noisy."""
 
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nightlab.cli.find import Json, find_study, print_json
+from nightlab.cli.output import print_line
 from nightlab.types import NightlabError
 
 if TYPE_CHECKING:
@@ -18,6 +20,19 @@ if TYPE_CHECKING:
 def check(
     run: Annotated[
         bool, typer.Option("--run", help="Also run the baseline once, and show what it measures.")
+    ] = False,
+    noise: Annotated[
+        bool,
+        typer.Option(
+            "--noise",
+            help="Also measure the noise: the baseline on every seed, and one of them again.",
+        ),
+    ] = False,
+    repeats: Annotated[
+        int, typer.Option("--repeats", min=1, help="With --noise: so many runs of the first seed.")
+    ] = 2,
+    again: Annotated[
+        bool, typer.Option("--again", help="With --noise: measure, though a campaign has done so.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -29,22 +44,26 @@ def check(
         findings += _going_on(study)
     if run and all(ok for ok, _ in findings):
         findings += _one_run(study)
+    measured: dict[str, Any] | None = None
+    if noise and all(ok for ok, _ in findings):
+        found, measured = _measured_noise(study, repeats, again)
+        findings += found
     wrong = [what for ok, what in findings if not ok]
     if as_json:
-        print_json({"ok": not wrong, "findings": [{"ok": ok, "what": w} for ok, w in findings]})
+        told = [{"ok": ok, "what": what} for ok, what in findings]
+        print_json({"ok": not wrong, "findings": told, "noise": measured})
     else:
         for ok, what in findings:
-            typer.echo(f"{'ok  ' if ok else 'NOT '} {what}")
-        typer.echo("")
+            print_line(f"{'ok  ' if ok else 'NOT '} {what}")
+        if measured:
+            _print_noise(measured)
+        print_line("")
         print_config(study, (study.tags() or [study.next_tag()])[-1])
     if wrong:
         raise typer.Exit(1)
 
 
 Finding = tuple[bool, str]
-
-_REMARKS = 20
-"""How many lines that begin with `# `, by which a script says what it chose, are shown."""
 
 
 def _repository(study: Study) -> list[Finding]:
@@ -155,30 +174,75 @@ def _machine(study: Study) -> list[Finding]:
     if tags:
         found.append((True, f"noise: {_noise(study, tags[-1])}"))
     else:
-        found.append((True, f"noise: not measured yet; the first {len(run.seeds)} runs do"))
+        said = (
+            f"noise: not measured yet; `nightlab check --noise` does, or the first {len(run.seeds)}"
+        )
+        found.append((True, f"{said} runs of `nightlab run`"))
     return found
 
 
 def _one_run(study: Study) -> list[Finding]:
-    """One run of the baseline on the first seed, beside any campaign; the ledger stays as it is."""
-    import tempfile
+    """One run of the baseline on the first seed."""
+    from nightlab.cli.measuring import measure_once
 
-    from nightlab.types import Measurement, Outcome
+    measured = measure_once(study)
+    if measured.trouble:
+        return [(False, measured.trouble)]
+    run = measured.runs[0]
+    metrics = ", ".join(f"{name} {value:.6g}" for name, value in run.metrics.items())
+    said = f"one run took {run.seconds:.1f} s and measured {metrics}"
+    return [*((True, remark) for remark in measured.remarks), (True, said)]
 
-    measured: list[Measurement] = []
-    with tempfile.TemporaryDirectory(prefix="nightlab-check-") as place:
-        job = study.trial_run(Path(place))
-        with study.runner(lambda _: None) as runner:
-            runner.start(job)
-            while not measured:
-                measured += runner.finished()
-        lines = job.log.read_text(errors="replace").splitlines() if job.log.exists() else []
-    said = [(True, line[2:].strip()) for line in lines if line.startswith("# ")][:_REMARKS]
-    found = measured[0]
-    if found.outcome is not Outcome.OK:
-        return [(False, f"the baseline does not run ({found.outcome.value}: {found.detail})")]
-    metrics = ", ".join(f"{name} {value:.6g}" for name, value in found.metrics.items())
-    return [*said, (True, f"one run took {found.seconds:.1f} s and measured {metrics}")]
+
+def _measured_noise(
+    study: Study, repeats: int, again: bool
+) -> tuple[list[Finding], dict[str, Any] | None]:
+    """The noise, as the campaign has it that `nightlab run` would go on with, else by runs."""
+    from nightlab.cli.measuring import measure_panel
+    from nightlab.report.noise import noise_data
+
+    policy, judge = study.program.policy, study.settings.judge
+    tags = study.tags()
+    if tags and not again and _would_go_on(study, tags[-1]):
+        campaign = study.campaign(tags[-1])
+        if campaign.baseline_measured:
+            return [], noise_data(campaign.history, policy, judge, f"campaign {tags[-1]}")
+    measured = measure_panel(study, repeats)
+    if measured.trouble:
+        return [(False, measured.trouble)], None
+    found = [(True, remark) for remark in measured.remarks]
+    return found, noise_data(measured.history(study), policy, judge, "check")
+
+
+def _would_go_on(study: Study, tag: str) -> bool:
+    try:
+        study.check_continues(study.campaign(tag))
+    except NightlabError:
+        return False
+    return True
+
+
+def _print_noise(told: dict[str, Any]) -> None:
+    """The values as a strip of dots, and what they mean."""
+    from nightlab.report.noise import noise_lines
+    from nightlab.report.terminal.pen import pen_for
+    from nightlab.report.terminal.strip import strip
+
+    runs, seen = told["runs"], set()
+    rows: list[tuple[str, float]] = []
+    for run in runs:
+        mark = " again" if run["seed"] in seen else ""
+        seen.add(run["seed"])
+        rows.append((f"seed {run['seed']}{mark}", run["value"]))
+    whose = "" if told["source"] == "check" else f", measured by {told['source']}"
+    print_line("")
+    print_line(f"noise of {told['metric']} in {len(runs)} runs of the baseline{whose}:")
+    pen = pen_for(sys.stdout.encoding or "ascii")
+    width = shutil.get_terminal_size().columns
+    for line in strip(rows, width - 2, pen):
+        print_line(f"  {line}")
+    for line in noise_lines(told):
+        print_line(f"  {line}")
 
 
 def _noise(study: Study, tag: str) -> str:
@@ -193,8 +257,8 @@ def _noise(study: Study, tag: str) -> str:
         return f"none; {history.metric} is the same for every seed, so one run decides"
     spread = max(values) - min(values)
     return (
-        f"over {len(values)} seeds {history.metric} spreads by {spread:.4g}; a paired difference"
-        f" has a standard deviation of about {noise.sigma:.4g}"
+        f"over {len(values)} seeds {history.metric} spreads by {spread:.4g}; a run has a standard"
+        f" deviation of about {noise.sigma:.4g}; `nightlab check --noise` says what that hides"
     )
 
 

@@ -41,8 +41,9 @@ def whole(tag: Tag = None, output: Output = None) -> None:
     """The whole campaign as one JSON document: every event, and every trial as `show` tells it."""
     from nightlab.report.export import export_json
 
-    _, campaign = find_campaign(tag)
-    _write(export_json(campaign.tag, campaign.ledger.read(campaign.tag)), output)
+    study, campaign = find_campaign(tag)
+    entries = campaign.ledger.read(campaign.tag)
+    _write(export_json(campaign.tag, entries, study.judge()), output)
 
 
 @app.command("notebook")

@@ -146,6 +146,11 @@ class SeedwiseJudge:
                 return verdict
         return None
 
+    def standing(self, history: History, trial: Trial) -> dict[str, Any]:
+        """The evidence on an open trial as it stands, empty until it has met the incumbent."""
+        found = self._compare(history, trial)
+        return self._evidence(history, trial, found) if found else {}
+
     def check_baseline(self, history: History) -> None:
         check_policy(self.policy, history)
 

@@ -39,7 +39,8 @@ def validated(history: History, validation: Validation) -> Verdict:
     }
     gain = history.direction.sign * sum(pairs.values()) / len(pairs) if pairs else 0.0
     than = f"trial {rival.number}" if rival.number else "the baseline"
-    amount = f"{validation.times:g} times the budget"
+    longer = f"at {validation.times:g} times the budget"
+    where = longer if validation.times != 1.0 else "on seeds of its own"
     evidence = {
         "against": rival.number,
         "differences": {str(seed): value for seed, value in pairs.items()},
@@ -47,9 +48,9 @@ def validated(history: History, validation: Validation) -> Verdict:
         "times": validation.times,
     }
     if not pairs or gain > 0:
-        said = f"{history.metric} is better by {gain:.6g} than {than} at {amount}"
-        said = said if pairs else f"nothing could be measured at {amount}"
+        said = f"{history.metric} is better by {gain:.6g} than {than} {where}"
+        said = said if pairs else f"nothing could be measured {where}"
         return Verdict(history.incumbent.number, Decision.KEEP, "validation", said, evidence)
-    said = f"{history.metric} is worse by {-gain:.6g} than {than} at {amount}"
+    said = f"{history.metric} is worse by {-gain:.6g} than {than} {where}"
     evidence["to"] = rival.number
     return Verdict(history.incumbent.number, Decision.DISCARD, "validation", said, evidence)

@@ -10,13 +10,15 @@ from typing import Any
 
 from nightlab import __version__
 from nightlab.campaign import Campaign
-from nightlab.remember.events import decode
+from nightlab.judge.seedwise import SeedwiseJudge
+from nightlab.remember.events import IncumbentReviewed, decode
 from nightlab.remember.ledger import Entry
 from nightlab.remember.record import Record
 from nightlab.remember.table import Schema, Table
 from nightlab.remember.tsv import table_of
+from nightlab.report.paired import history_of
 from nightlab.report.status import show
-from nightlab.types import History, NightlabError, Trial, one_line
+from nightlab.types import NightlabError, one_line
 
 FORMAT = 1
 """Of the JSON document. A reader refuses a higher one."""
@@ -27,7 +29,9 @@ def results_table(campaign: Campaign, schema: Schema = Schema.KARPATHY) -> Table
     return table_of(campaign.history, campaign.state.tabled(), schema)
 
 
-def export_json(tag: str, entries: Iterable[Entry]) -> Iterator[str]:
+def export_json(
+    tag: str, entries: Iterable[Entry], judge: SeedwiseJudge | None = None
+) -> Iterator[str]:
     """The whole campaign as the parts of one JSON document, a line an event and a line a trial.
 
     Keys: `format`, `nightlab` (the version), `campaign`, `events` (each `id`, `at`, `kind` and its
@@ -37,14 +41,18 @@ def export_json(tag: str, entries: Iterable[Entry]) -> Iterator[str]:
     head = {"format": FORMAT, "nightlab": __version__, "campaign": tag}
     yield json.dumps(head)[:-1] + ', "events": [\n'
     between = ""
+    reviewed: list[IncumbentReviewed] = []
     for entry in entries:
         record.apply(entry)
+        if isinstance(entry.event, IncumbentReviewed):
+            reviewed.append(entry.event)
         yield between + _dump(_flat(entry))
         between = ",\n"
     yield '\n], "trials": [\n'
-    history, between = record.history(), ""
+    history, between = history_of(record), ""
     for trial in (history.baseline, *history.trials):
-        yield between + _dump(_shown(history, trial))
+        shown = show(history, trial, judge, reviewed)
+        yield between + _dump(shown | {"value": _finite(shown["value"])})
         between = ",\n"
     yield "\n]}\n"
 
@@ -53,10 +61,8 @@ def _flat(entry: Entry) -> dict[str, Any]:
     return {"id": entry.id, "at": entry.at, "kind": entry.event.kind, **vars(entry.event)}
 
 
-def _shown(history: History, trial: Trial) -> dict[str, Any]:
-    shown = show(history, trial)
-    value = shown["value"]
-    return {**shown, "value": value if value is None or math.isfinite(value) else None}
+def _finite(value: float | None) -> float | None:
+    return value if value is None or math.isfinite(value) else None
 
 
 def _dump(data: dict[str, Any]) -> str:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from nightlab.campaign import Campaign
+from nightlab.judge.seedwise import SeedwiseJudge
+from nightlab.judge.visible import standing
 from nightlab.program.quantity import format_seconds
+from nightlab.remember.events import IncumbentReviewed
+from nightlab.report.confirmed import confirmed_data, confirmed_line
 from nightlab.study import Study
 from nightlab.types import Decision, History, Purpose, Run, Trial, one_line
 
@@ -34,7 +39,7 @@ def status(study: Study, campaign: Campaign) -> dict[str, Any]:
             "value": history.estimate(history.incumbent),
             "commit": history.incumbent.commit,
         },
-        "confirmed": None,
+        "confirmed": confirmed_data(history),
         "trials": record.settled,
         "verdicts": {decision.value: record.decisions[decision] for decision in Decision},
         "refused": record.refused,
@@ -55,6 +60,7 @@ def status_lines(told: Mapping[str, Any], history: History) -> list[str]:
     lines = [
         f"{told['campaign']}: {told['state']}{why}",
         f"{told['metric']}: {improvement_text(history)}",
+        *([confirmed] if (confirmed := confirmed_line(history)) else []),
         f"incumbent: {who}, commit {incumbent['commit'][:12]} on {told['branch']}",
         f"trials: {told['trials']} ({verdicts}); {told['refused']} refused",
         f"runs: {told['runs']}; at work for {format_seconds(told['seconds'])}",
@@ -63,9 +69,24 @@ def status_lines(told: Mapping[str, Any], history: History) -> list[str]:
     return [*(one_line(line, 1000) for line in lines), f"ledger: {path}"]
 
 
-def show(history: History, trial: Trial) -> dict[str, Any]:
-    """`nightlab show N --json`: one trial, whole."""
+def reviews(campaign: Campaign) -> Sequence[IncumbentReviewed]:
+    """Every second look at an incumbent, the first one first."""
+    entries = campaign.ledger.read(campaign.tag)
+    return [entry.event for entry in entries if isinstance(entry.event, IncumbentReviewed)]
+
+
+def show(
+    history: History,
+    trial: Trial,
+    judge: SeedwiseJudge | None = None,
+    reviewed: Sequence[IncumbentReviewed] = (),
+) -> dict[str, Any]:
+    """`nightlab show N --json`: one trial, whole. A judge says where an open one stands."""
     verdict, failed = trial.verdict, trial.failed or trial.aborted
+    is_open = trial.number > 0 and verdict is None
+    so_far = standing(judge, history, trial) if judge and is_open else {}
+    evidence = dict(verdict.evidence) if verdict else so_far
+    best = trial.number > 0 and trial.number == history.incumbent.number
     return {
         "trial": trial.number,
         "summary": trial.summary,
@@ -82,9 +103,16 @@ def show(history: History, trial: Trial) -> dict[str, Any]:
         "outcome": failed.outcome.value if failed and failed.outcome else "ok",
         "rule": verdict.rule if verdict else None,
         "reason": verdict.reason if verdict else None,
+        "investigate": is_open and len(trial.values(history.metric)) >= len(history.seeds),
         "runs": [_run(run) for run in trial.runs],
-        "evidence": dict(verdict.evidence) if verdict else {},
+        "evidence": evidence,
+        "reviews": [_review(event) for event in reviewed if event.trial == trial.number],
+        "confirmed": confirmed_data(history) if best else None,
     }
+
+
+def _review(event: IncumbentReviewed) -> dict[str, Any]:
+    return {name: value for name, value in asdict(event).items() if name != "trial"}
 
 
 def _run(run: Run) -> dict[str, Any]:

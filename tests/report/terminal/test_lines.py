@@ -38,7 +38,8 @@ def test_what_is_said_is_one_line_each(tmp_path: Path) -> None:
     assert all(line.isprintable() for line in said)
     assert said[0] == "campaign toy goes on at trial 2"
     assert f"wrote charts/history.svg, {tmp_path}/else.md" in said
-    assert said[-2] == "stopped: it failed: ]0;titlebell back"
+    assert said[-3] == "stopped: it failed: ]0;titlebell back"
+    assert said[-1].startswith("confirmed: ")
     assert "trial 1: run 1 was interrupted" in said
 
 

@@ -11,11 +11,13 @@ from nightlab.campaign import Campaign
 from nightlab.program.quantity import format_seconds
 from nightlab.remember.replace import replace_file
 from nightlab.report.config import config_rows, config_table
+from nightlab.report.confirmed import confirmed_sentence, why_unconfirmed
 from nightlab.report.experiments import experiments_table
 from nightlab.report.markdown import counted
 from nightlab.report.status import improvement_text
 from nightlab.report.summary.facts import Facts
 from nightlab.report.summary.reproduce import reproduce
+from nightlab.report.summary.runs import runs_for
 from nightlab.report.summary.steps import next_steps
 from nightlab.report.summary.tables import failed, kept, results
 from nightlab.report.summary.threats import threats
@@ -80,10 +82,14 @@ def _verdict(facts: Facts) -> str:
         return f"**No improvement.** {tried}; the baseline stands.\n"
     line = len(history.lineage())
     changes = "one kept change" if line == 1 else f"{line} kept changes"
+    by = f"by {changes} in {counted(count, 'trial')}"
+    if sentence := confirmed_sentence(history):
+        believed = f"{history.metric} {improvement_text(history)}"
+        return f"{sentence} The search believed {believed}, {by}.\n"
+    why = why_unconfirmed(history, facts.settings.judge, facts.record.stopped)
     return (
-        f"**{history.metric} {improvement_text(history)}**, by {changes} in"
-        f" {counted(count, 'trial')}. Not confirmed on fresh seeds: see *What may be wrong with"
-        " these numbers*.\n"
+        f"**{history.metric} {improvement_text(history)}**, {by}. Not confirmed on fresh seeds:"
+        f" {why}.\n"
     )
 
 
@@ -101,7 +107,10 @@ def _session(facts: Facts) -> str:
         ("Platform", str(Platform(**record.began.platform)) if record.began else ""),
         ("Date range", f"{first} to {last}"),
         ("Total iterations", f"{trials} ({counts}); {record.refused} refused"),
-        ("Runs", f"{record.runs_here}, {format_seconds(record.run_seconds)} in all"),
+        (
+            "Runs",
+            f"{record.runs_here}, {format_seconds(record.run_seconds)} in all{runs_for(facts)}",
+        ),
         ("Time at work", format_seconds(busy)),
         ("Time budget", facts.settings.run.budget_text or "none"),
         ("Stopped because", record.stopped or "it is not stopped"),

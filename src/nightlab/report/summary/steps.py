@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
+from nightlab.judge.noise import measure_noise
 from nightlab.program.space import FloatParameter, IntParameter, describe
+from nightlab.report.confirmed import confirmed_of
 from nightlab.report.markdown import counted
 from nightlab.report.summary.facts import Facts
 from nightlab.types import Decision, Trial
@@ -68,8 +70,8 @@ def _near_miss(facts: Facts) -> str:
     trial = max(lost, key=facts.gain)
     return (
         f"{counted(len(lost), 'trial')} gained, but not more than noise makes, trial"
-        f" {trial.number} ({trial.summary}) the most: with more `run.seeds` or a longer budget such"
-        " a gain could be told from luck."
+        f" {trial.number} ({trial.summary}) the most: with a larger `judge.most_seeds` or a longer"
+        " budget such a gain could be told from luck; `nightlab check --noise` says how much."
     )
 
 
@@ -139,14 +141,37 @@ def _always(facts: Facts) -> list[str]:
             "Write what you would try yourself into program.md: whoever proposes reads it.",
         ]
     return [
-        "Confirm the best on seeds that no decision has used, before relying on it.",
+        *_confirm(facts),
         more,
         f"Read how the best was reached, `nightlab show {facts.history.incumbent.number}`, and"
         " write what it suggests into program.md.",
     ]
 
 
+def _confirm(facts: Facts) -> list[str]:
+    """Only where fresh seeds have not spoken yet, and could."""
+    history, judge = facts.history, facts.settings.judge
+    if confirmed_of(history) or measure_noise(history).deterministic:
+        return []
+    how = (
+        "`nightlab run --trials 0`" if judge.confirm else "`judge: {confirm: 4}` in a new campaign"
+    )
+    return [f"Confirm the best on seeds that no decision has used, before relying on it: {how}."]
+
+
+def _unconfirmed(facts: Facts) -> str:
+    """Fresh seeds have spoken, and against it."""
+    found = confirmed_of(facts.history)
+    if found is None or found.improved:
+        return ""
+    return (
+        "Don't rely on the best: fresh seeds do not show its improvement. Look for larger effects,"
+        " make a run less noisy (a longer `run.budget`), or give `judge.confirm` more seeds."
+    )
+
+
 _RULES: tuple[Callable[[Facts], str], ...] = (
+    _unconfirmed,
     _crashes,
     _strongest,
     _near_miss,

@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from math import inf, isfinite
 
+from nightlab.judge.noise import Noise, measure_noise
+from nightlab.judge.wealth import error_left
+from nightlab.program.quantity import format_seconds
 from nightlab.propose.search import REMEMBERED
+from nightlab.report.confirmed import confirmed_of, why_unconfirmed
 from nightlab.report.markdown import counted
+from nightlab.report.status import reviews
 from nightlab.report.summary.facts import Facts
+from nightlab.report.summary.runs import repeats, replicated
+from nightlab.types import Decision, Outcome, Purpose
+
+_LOOKED_AT = 500
+"""So many of the last trials are compared with the best."""
+
+_APART = 1.0
+"""Standard errors within which a trial can't be told from the best."""
+
+_NAMED = 6
+
+_DRIFTED = 3.0
+"""Standard deviations of a run beyond which the same seed has drifted."""
 
 
 def threats(facts: Facts) -> str:
@@ -16,15 +36,13 @@ def threats(facts: Facts) -> str:
 
 def _said(facts: Facts) -> Iterator[str]:
     yield from _imported(facts)
-    history, settings = facts.history, facts.settings
-    if history.incumbent.number:
-        yield (
-            "The values above are those that the changes were chosen by, so the best is flattered:"
-            " expect less on fresh seeds. It is the best of what was tried, not an optimum."
-        )
-    seeds = ", ".join(map(str, history.seeds))
-    yield f"Every decision used the same {counted(len(history.seeds), 'seed')} ({seeds})."
+    settings = facts.settings
+    yield from _flattered(facts)
+    yield from _seeds(facts)
     yield from _judged(facts)
+    yield from _drifted(facts)
+    yield from _demoted(facts)
+    yield from _sometimes_measured(facts)
     if not settings.run.evaluate and not settings.run.call:
         yield "The metric is self-reported: the script that may be edited prints it."
     if settings.run.where == "function":
@@ -33,7 +51,7 @@ def _said(facts: Facts) -> Iterator[str]:
         yield "Runs were not sandboxed: a change could have read or written elsewhere."
     if settings.run.parallel > 1:
         yield f"{settings.run.parallel} runs shared the machine."
-    count = len(history.trials)
+    count = len(facts.history.trials)
     if count > REMEMBERED and any(each.with_ == "search" for each in settings.propose):
         yield (
             f"`search` modelled {REMEMBERED} of the {count:,} trials: the best and the last ones."
@@ -41,17 +59,146 @@ def _said(facts: Facts) -> Iterator[str]:
         )
 
 
+def _flattered(facts: Facts) -> Iterator[str]:
+    """Whether the values are those that the changes were chosen by."""
+    history = facts.history
+    if not history.incumbent.number:
+        return
+    noise = measure_noise(history)
+    if noise.deterministic:
+        yield "It is the best of what was tried, not an optimum."
+        return
+    if confirmed_of(history):
+        yield (
+            "The tables have the values that the search believed, and what was kept was kept"
+            " because they were good. Quote the first sentence of this report instead: its seeds"
+            " had no part in any decision. It is the best of what was tried, not an optimum."
+        )
+        yield from _runners_up(facts, noise)
+        return
+    why = why_unconfirmed(history, facts.settings.judge, facts.record.stopped)
+    yield (
+        "The values above are those that the changes were chosen by, so the best is flattered:"
+        f" expect less on fresh seeds. It was not confirmed on any: {why}. It is the best of what"
+        " was tried, not an optimum."
+    )
+    yield from _runners_up(facts, noise)
+
+
+def _runners_up(facts: Facts, noise: Noise) -> Iterator[str]:
+    """Trials that the evidence can't tell from the best."""
+    history, close = facts.history, []
+    best = history.incumbent.values(history.metric)
+    for trial in facts.settled[-_LOOKED_AT:]:
+        found = noise.difference_of(trial.values(history.metric), best)
+        if trial.number == history.incumbent.number or trial.failed or found is None:
+            continue
+        behind, error = -history.direction.sign * found[0], found[1]
+        if behind < _APART * error and facts.gain(trial) > 0:
+            close.append(trial.number)
+    if close:
+        last = close[-_NAMED:]
+        more = f" and {len(close) - len(last)} more" if len(close) > len(last) else ""
+        yield (
+            f"{'Trial' if len(close) == 1 else 'Trials'} {', '.join(map(str, last))}{more} can't be"
+            " told from the best by what was measured: any of them may be as good."
+        )
+
+
+def _seeds(facts: Facts) -> Iterator[str]:
+    """Which seeds the decisions rest on."""
+    history, judge = facts.history, facts.settings.judge
+    seeds = ", ".join(map(str, history.seeds))
+    same = f"Every decision used the same {counted(len(history.seeds), 'seed')} ({seeds})"
+    if measure_noise(history).deterministic:
+        yield f"Runs gave the same on every seed ({seeds}), so one run decided about each trial."
+    elif judge.keep == "any" or judge.panel == "fixed":
+        yield (
+            f"{same}: what is good on these by luck was kept for it, and stays flattered. `judge:"
+            " {keep: evidence, panel: fresh}` measures again what was kept."
+        )
+    else:
+        again, runs = replicated(facts)
+        yield (
+            f"Trials met the incumbent on {counted(len(history.seeds), 'seed')} ({seeds}) and on"
+            f" fresh ones; {again} of {counted(runs, 'run')} measured again what was kept or in"
+            " doubt."
+        )
+
+
 def _judged(facts: Facts) -> Iterator[str]:
-    if facts.settings.judge.keep == "any":
+    judge, history = facts.settings.judge, facts.history
+    if judge.keep == "any":
         yield "`judge: {keep: any}` keeps any improvement of the mean, noise included."
         return
-    share = facts.settings.judge.false_keeps
-    many = f" of {counted(facts.record.settled, 'trial')}" if facts.record.settled else ""
+    if measure_noise(history).deterministic:
+        return
+    share = f"{100 * judge.false_keeps:g}%"
+    lent = error_left(replace(history, trials=()), 1.0)
+    spent = sum(t.verdict.evidence.get("level") or 0.0 for t in facts.settled if t.verdict)
+    kept = len(facts.decided(Decision.KEEP))
+    by_luck = judge.false_keeps * (kept + lent)
     yield (
-        "A keep had to stand out of the measured noise at a fixed boundary"
-        f" ({share:.0%} for each trial that is no better);{many or ' over many trials'} a few lucky"
-        " ones may have passed it."
+        "A keep had to stand out of the measured noise, and luck has a budget (`false_keeps:"
+        f" {share}`): of {counted(kept, 'keep')} at most {by_luck:.2g} are expected to be false,"
+        f" {share} of them and of the {lent:g} that a campaign is lent at its start. If no change"
+        f" did anything, the tests so far would have let {spent:.2g} pass."
     )
+    missed = [
+        t for t in facts.decided(Decision.DISCARD) if t.verdict and t.verdict.rule == "evidence"
+    ]
+    if missed:
+        yield (
+            f"{counted(len(missed), 'trial')} gained and"
+            f" {'was' if len(missed) == 1 else 'were'} not kept, because that could have been luck;"
+            " some of it may have been real."
+        )
+
+
+def _drifted(facts: Facts) -> Iterator[str]:
+    """The same files with the same seed, run again later."""
+    again, noise = repeats(facts), measure_noise(facts.history)
+    differ = [repeat for repeat in again if repeat.away]
+    if not differ or not isfinite(noise.sigma):
+        return
+    worst = max(differ, key=lambda repeat: abs(repeat.away))
+    far = abs(worst.away) / noise.sigma if noise.sigma else inf
+    name = f"trial {worst.trial}" if worst.trial else "the baseline"
+    said = (
+        f"The same seed does not give the same: {name}, seed {worst.seed}, moved by"
+        f" {abs(worst.away):.4g} when it was run again {format_seconds(max(0.0, worst.seconds))}"
+        f" later, {far:.1f} standard deviations of a run."
+    )
+    drifting = far > _DRIFTED
+    yield said + (" That is drift: the machine or the data changed meanwhile." if drifting else "")
+
+
+def _demoted(facts: Facts) -> Iterator[str]:
+    for event in reviews(facts.campaign):
+        if not event.passed:
+            back = f"trial {event.to}" if event.to else "the baseline"
+            yield (
+                f"Trial {event.trial} was kept and demoted again, by {event.rule}: {event.reason}."
+                f" The trials after it were built on it until {back} took its place."
+            )
+
+
+def _sometimes_measured(facts: Facts) -> Iterator[str]:
+    """Metrics of the policy's rules that only some good runs have."""
+    policy, history = facts.study.program.policy, facts.history
+    patterns = {rule.pattern for rule in policy.guardrails}
+    patterns |= {rule.pattern for rule in policy.bounds}
+    trials = (history.baseline, *history.trials)
+    good = [run for trial in trials for run in trial.runs if run.outcome is Outcome.OK]
+    good = [run for run in good if run.purpose is not Purpose.IMPORTED]
+    names = {name for run in good for name in run.metrics}
+    for name in sorted(n for pattern in patterns for n in policy.matching(pattern, names)):
+        there = sum(name in run.metrics for run in good)
+        if there < len(good):
+            yield (
+                f"{name}, which the policy guards, was measured in {there} of {len(good)} runs"
+                " only: where it is missing, the rule was decided on fewer runs."
+            )
 
 
 def _imported(facts: Facts) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from nightlab.report.terminal.lines import part_line
 from nightlab.report.terminal.pace import clock, seconds_a_trial
 from nightlab.report.terminal.scene import Scene
 
@@ -16,6 +17,8 @@ def ahead(scene: Scene, now: float) -> list[str]:
     measured = set(history.seeds) & set(history.baseline.values(history.metric))
     if len(measured) < len(history.seeds) and not scene.settled:
         return [f"measuring the baseline, {len(measured)} of {len(history.seeds)} seeds"]
+    if part := _part(scene):
+        return [part]
     pace = seconds_a_trial(scene.recent, scene.began)
     trials = _trials_left(scene)
     said = [_trials(trials)] if trials is not None else []
@@ -29,6 +32,12 @@ def ahead(scene: Scene, now: float) -> list[str]:
             said.append(f"about {max(1, round((deadline - now) / pace))} trials until then")
     said = said or ["goes on until it is stopped"]
     return said + _plateau(scene)
+
+
+def _part(scene: Scene) -> str:
+    """What is done besides trials, where the runs in flight are for that."""
+    purposes = {run.purpose for _, run in scene.flights}
+    return next((said for purpose in purposes if (said := part_line(purpose))), "")
 
 
 def _trials_left(scene: Scene) -> int | None:

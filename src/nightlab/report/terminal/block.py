@@ -14,7 +14,7 @@ from nightlab.report.terminal.plot import plot, row_of
 from nightlab.report.terminal.scene import Scene, Told
 from nightlab.types import Progress
 
-_STYLES = {"keep": "green", "discard": "dim", "crash": "red", "refused": "dim"}
+_STYLES = {"keep": "green", "discard": "dim", "crash": "red", "refused": "dim", "demoted": "yellow"}
 _LOW, _ROOMY, _TALL = 10, 20, 45
 _FEW = 4
 

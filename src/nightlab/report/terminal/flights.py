@@ -10,9 +10,15 @@ from rich.text import Text
 from nightlab.report.terminal.pace import clock, seconds_a_run, seconds_left
 from nightlab.report.terminal.pen import Pen
 from nightlab.report.terminal.scene import Scene
-from nightlab.types import Progress, Run, Trial
+from nightlab.types import Progress, Purpose, Run, Trial
 
 _PERCENT, _WORDS = 5, 8
+
+_PURPOSES = {
+    Purpose.REPLICATE: " again",
+    Purpose.CONFIRM: " confirm",
+    Purpose.VALIDATE: " validate",
+}
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,10 @@ def _flight(
     if left >= 1:
         time = f"~{clock(left)} left" if brief else f"{time}, ~{clock(left)} left"
     name = f"trial {run.trial}" if run.trial else "baseline"
-    return _Flight(f"{name} seed {run.seed}", fraction, guessed, time, _words(trial, progress, pen))
+    what = _PURPOSES.get(run.purpose, "")
+    return _Flight(
+        f"{name}{what} seed {run.seed}", fraction, guessed, time, _words(trial, progress, pen)
+    )
 
 
 def _words(trial: Trial, progress: Progress | None, pen: Pen) -> str:

@@ -35,7 +35,7 @@ class Follower:
         fresh: list[Event] = []
         for entry in self.campaign.ledger.read(self.campaign.tag, after=self._last):
             self._last = entry.id
-            self.campaign.state.apply(entry)
+            self.campaign.follow(entry)
             fresh.append(entry.event)
             if isinstance(entry.event, SessionBegan):
                 self._began = entry.at

@@ -12,8 +12,10 @@ from nightlab.types import Decision, History
 
 
 def headline(scene: Scene, width: int, pen: Pen) -> Text:
-    """Campaign, metric, baseline -> incumbent, percent: in as many words as there is room for."""
+    """Campaign, metric, baseline -> incumbent, percent, what fresh seeds say: as much as fits."""
     tag, told = pen.clean(scene.tag, 60), _standing(scene.history, pen)
+    if scene.confirmed:
+        told = [*(f"{words}, {scene.confirmed}" for words in told), *told]
     fitting = (words for words in told if len(tag) + 2 + len(words) <= width)
     line = Text(pen.clip(tag, width), style="bold")
     room = max(0, width - line.cell_len)

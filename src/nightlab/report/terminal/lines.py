@@ -10,15 +10,25 @@ from nightlab.remember.events import (
     AbortWeighed,
     ChangeRefused,
     Event,
+    IncumbentReviewed,
     RunEnded,
+    RunStarted,
     TrialOpened,
     TrialSettled,
 )
+from nightlab.report.confirmed import confirmed_line
 from nightlab.report.status import improvement_text
 from nightlab.stop import Stop
-from nightlab.types import Decision, Outcome, Progress, one_line
+from nightlab.types import Decision, Outcome, Progress, Purpose, Run, one_line
 
 _WIDTH = 1000
+
+_AFTERWARDS = {
+    Purpose.REPLICATE: "measured again",
+    Purpose.CONFIRM: "confirming",
+    Purpose.VALIDATE: "validating",
+}
+"""What a run after the verdict is for, in words."""
 
 
 class Lines:
@@ -27,6 +37,7 @@ class Lines:
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self.campaign: Campaign | None = None
+        self._part: Purpose | None = None
 
     def say(self, line: str) -> None:
         """One line, whatever was in it."""
@@ -43,9 +54,19 @@ class Lines:
 
     def event(self, event: Event) -> None:
         """Say what the event means, if it means something to a reader."""
-        line = event_line(event, self.campaign) if self.campaign else ""
-        if line:
+        if self.campaign is None:
+            return
+        if isinstance(event, RunStarted):
+            self._begin_part(event)
+        if line := event_line(event, self.campaign):
             self.say(line)
+
+    def _begin_part(self, event: RunStarted) -> None:
+        """A line where confirming or validating begins: runs of a kind come one after the other."""
+        purpose = Purpose(event.purpose)
+        if purpose is not self._part and (said := part_line(purpose)):
+            self.say(said)
+        self._part = purpose
 
     def progress(self, progress: Progress) -> None:
         """Progress is not told in lines."""
@@ -69,6 +90,8 @@ class Lines:
         history = self.campaign.history
         self.say(f"stopped: {why}")
         self.say(f"{history.metric}: {improvement_text(history)}")
+        if confirmed := confirmed_line(history):
+            self.say(confirmed)
 
     def close(self) -> None:
         """Nothing is held."""
@@ -80,25 +103,59 @@ def wrote_line(files: Sequence[Path], folder: Path) -> str:
     return f"wrote {', '.join(map(str, names))}"
 
 
+def part_line(purpose: Purpose) -> str:
+    """What begins with the first run for this purpose, "" for what needs no word."""
+    if purpose is Purpose.CONFIRM:
+        return "confirming the best, and the baseline, on seeds that no decision has used"
+    if purpose is Purpose.VALIDATE:
+        return "validating the incumbent with a longer budget"
+    return ""
+
+
 def event_line(event: Event, campaign: Campaign) -> str:
     """One line for one event, "" for events that only matter to the ledger."""
-    history = campaign.history
-    if isinstance(event, RunEnded) and event.trial == 0:
-        value = event.metrics.get(history.metric)
-        told = f"{history.metric} {value:.6g}" if value is not None else event.outcome
-        seed = next(r.seed for r in history.baseline.runs if r.number == event.run)
-        return f"baseline seed {seed}: {told} ({event.seconds:.1f} s)"
-    if isinstance(event, RunEnded) and event.outcome == Outcome.INTERRUPTED.value:
-        return f"trial {event.trial}: run {event.run} was interrupted"
+    if isinstance(event, RunEnded):
+        return _run_line(event, campaign)
     if isinstance(event, AbortWeighed) and event.spared:
         return f"trial {event.trial}: run {event.run} goes on to test early abort: {event.reason}"
     if isinstance(event, TrialOpened):
         return f"trial {event.trial}: {event.summary}"
     if isinstance(event, TrialSettled):
+        history = campaign.history
         value = history.estimate(campaign.state.trial(event.trial))
         crashed = event.decision == Decision.CRASH.value
         told = f" {history.metric} {value:.6g}" if value is not None and not crashed else ""
         return f"trial {event.trial}: {event.decision.upper()}{told} ({event.rule}: {event.reason})"
+    if isinstance(event, IncumbentReviewed):
+        return _review_line(event)
     if isinstance(event, ChangeRefused):
         return f"refused: {event.summary}: {event.reason}"
     return ""
+
+
+def _run_line(event: RunEnded, campaign: Campaign) -> str:
+    """The baseline's runs, those that were interrupted, and those after a verdict."""
+    who = f"trial {event.trial}" if event.trial else "baseline"
+    if event.outcome == Outcome.INTERRUPTED.value:
+        return f"{who}: run {event.run} was interrupted"
+    run, metric = _run_of(event, campaign), campaign.history.metric
+    value = event.metrics.get(metric)
+    told = f"{metric} {value:.6g}" if value is not None else event.outcome
+    if purpose := _AFTERWARDS.get(run.purpose):
+        return f"{who}: {purpose}, seed {run.seed}: {told} ({event.seconds:.1f} s)"
+    if event.trial == 0:
+        return f"baseline seed {run.seed}: {told} ({event.seconds:.1f} s)"
+    return ""
+
+
+def _run_of(event: RunEnded, campaign: Campaign) -> Run:
+    trial = campaign.state.trial(event.trial)
+    return next(run for run in trial.runs if run.number == event.run)
+
+
+def _review_line(event: IncumbentReviewed) -> str:
+    why = f"({event.rule}: {event.reason})"
+    if event.passed:
+        return f"trial {event.trial}: stays the incumbent {why}"
+    back = f"trial {event.to} is the incumbent again" if event.to else "the baseline stands again"
+    return f"trial {event.trial}: DEMOTED {why}; {back}"

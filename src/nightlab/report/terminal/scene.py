@@ -6,9 +6,12 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from nightlab.remember.events import ChangeRefused, Event, TrialSettled
+from nightlab.judge.noise import NoiseMeter
+from nightlab.remember.events import ChangeRefused, Event, IncumbentReviewed, TrialSettled
 from nightlab.remember.record import Record
 from nightlab.report.charts.best import frontier
+from nightlab.report.confirmed import confirmed_short
+from nightlab.report.paired import history_of
 from nightlab.report.terminal.pace import Limits
 from nightlab.report.terminal.plot import Points
 from nightlab.types import Decision, History, Run, Trial
@@ -48,6 +51,7 @@ class Scene:
     running: bool
     since_keep: int
     stopped: str
+    confirmed: str = ""
 
     @property
     def settled(self) -> int:
@@ -66,6 +70,7 @@ class Stage:
         self.began = began
         self.told: deque[Told] = deque(maxlen=_RECENT)
         self.recent: deque[Trial] = deque(maxlen=_RECENT)
+        self._meter = NoiseMeter()
         self._points: Points = ()
         self._done = 0
         for number in record.order[-_RECENT:]:
@@ -75,6 +80,10 @@ class Stage:
         """Take in an event that the record has taken in already."""
         if isinstance(event, TrialSettled):
             self._tell(event.trial)
+        elif isinstance(event, IncumbentReviewed) and not event.passed:
+            summary = self.record.trial(event.trial).summary
+            self.told.append(Told(event.trial, "demoted", None, summary, event.reason))
+            self._done = 0
         elif isinstance(event, ChangeRefused):
             if len(self.told) >= _REFUSED and not any(
                 t.number for t in list(self.told)[-_REFUSED:]
@@ -84,7 +93,7 @@ class Stage:
 
     def scene(self, now: float, running: bool = True) -> Scene:
         """The campaign as it is now, while a session works on it or not."""
-        record, history = self.record, self.record.history()
+        record, history = self.record, self._history()
         return Scene(
             tag=self.tag,
             history=history,
@@ -103,13 +112,17 @@ class Stage:
             running=running,
             since_keep=record.since_keep,
             stopped=record.stopped,
+            confirmed=confirmed_short(history),
         )
+
+    def _history(self) -> History:
+        return history_of(self.record, self._meter)
 
     def _tell(self, number: int) -> None:
         trial = self.record.trial(number)
         if trial.verdict is not None:
             kind, reason = trial.verdict.decision.value, trial.verdict.reason
-            value = None if kind == "crash" else self.record.history().estimate(trial)
+            value = None if kind == "crash" else self._history().estimate(trial)
             self.told.append(Told(number, kind, value, trial.summary, reason))
             self.recent.append(trial)
 
