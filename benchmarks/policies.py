@@ -15,6 +15,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -233,8 +234,8 @@ def _optuna(task: Task, runs: int, seed: int, sampler: Any) -> Result:
     return experiment.result(study.best_params, first - study.best_value, None, runs - 1)
 
 
-def nightlab_itself(task: Task, runs: int, seed: int) -> Result:
-    """Nightlab through `nightlab.optimize`, all settings at their defaults.
+def nightlab_itself(task: Task, runs: int, seed: int, **settings: Any) -> Result:
+    """Nightlab through `nightlab.optimize`, all settings at their defaults but those given.
 
     The order of the parameters is shuffled by the campaign's seed, so that its quasi-random
     points differ from campaign to campaign.
@@ -245,19 +246,21 @@ def nightlab_itself(task: Task, runs: int, seed: int) -> Result:
     space = {name: task.space[name] for name in names}
     with tempfile.TemporaryDirectory(prefix="search-") as place:
         os.environ["NIGHTLAB_WORK"] = place
-        study = optimized(experiment, space, task.start, runs)
+        study = optimized(experiment, space, task.start, runs, **settings)
         best, trials = study.best, study.trials
         keeps = kept(study.baseline, trials)
     return experiment.result(best.parameters, claim(best), keeps, len(trials))
 
 
-def optimized(function: Experiment, space: Any, start: Parameters, runs: int) -> nightlab.Study:
+def optimized(
+    function: Experiment, space: Any, start: Parameters, runs: int, **settings: Any
+) -> nightlab.Study:
     """One campaign within a budget of runs."""
 
     def loss(parameters: Parameters, seed: int) -> float:
         return function(parameters, seed)
 
-    return nightlab.optimize(loss, space, "minimize loss", start=start, runs=runs)
+    return nightlab.optimize(loss, space, "minimize loss", start=start, runs=runs, **settings)
 
 
 def claim(best: Best) -> float:
@@ -277,6 +280,9 @@ def kept(baseline: Trial, trials: Sequence[Trial]) -> list[Keep]:
 
 POLICIES: dict[str, Policy] = {
     "nightlab": nightlab_itself,
+    "nightlab-20%": partial(nightlab_itself, false_keeps=0.2),
+    "nightlab-50%": partial(nightlab_itself, false_keeps=0.5),
+    "nightlab-any": partial(nightlab_itself, keep="any"),
     "random": random_search,
     "greedy": greedy,
     "swarm": swarm,
@@ -292,3 +298,7 @@ def campaign(name: str, task: Task, runs: int, seed: int) -> Result:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return POLICIES[name](task, runs, seed)
+
+
+USUAL = [name for name in POLICIES if not name.startswith("nightlab-")]
+"""Without the settings of Nightlab that only show what its error rate costs."""

@@ -438,7 +438,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--half", choices=("tune", "report", "all"), default="report")
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--runs", type=int, default=100)
-    parser.add_argument("--policies", default=",".join(policies.POLICIES))
+    parser.add_argument("--policies", default=",".join(policies.USUAL))
     parser.add_argument("--tasks", default="*", help="names or patterns, with commas between")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--record", type=Path, default=RESULTS / "search-campaigns.jsonl")

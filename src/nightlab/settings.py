@@ -31,9 +31,10 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _noise_can_be_measured(self) -> Settings:
-        if self.judge.keep == "evidence" and len(self.run.seeds) < 2:
+        fixed = self.judge.keep == "evidence" and self.judge.panel == "fixed"
+        if fixed and len(self.run.seeds) < 2:
             raise ValueError(
-                "judge.keep: evidence needs two seeds or more in run.seeds to measure the noise;"
-                " give more, or write `judge: {keep: any}`"
+                "judge.panel: fixed needs two seeds or more in run.seeds to measure the noise;"
+                " give more, or write `panel: fresh`"
             )
         return self

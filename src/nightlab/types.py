@@ -344,9 +344,15 @@ class History:
         Values of trials that were dropped after one seed stay comparable with full panels.
         """
         metric = metric or self.metric
-        anchor = self.baseline.mean(metric)
+        anchor = self.anchor(metric)
         found = self._difference(trial, self.baseline, metric)
         return trial.mean(metric) if anchor is None or found is None else anchor + found
+
+    def anchor(self, metric: str = "") -> float | None:
+        """The baseline's mean over the panel, which stays when further seeds are measured."""
+        metric = metric or self.metric
+        panel = self.baseline.values(metric, (Purpose.BASELINE,)).values()
+        return sum(panel) / len(panel) if panel else self.baseline.mean(metric)
 
     def gain(self, trial: Trial, reference: Trial) -> float | None:
         """How much better `trial` is estimated to be than `reference` (positive: better)."""

@@ -20,7 +20,7 @@ import search
 import tasks
 
 HERE = [name for name in tasks.builders()[0] if not name.startswith(("hpo", "mixint", "noisy"))]
-PEERS = [name for name in policies.POLICIES if name != "nightlab"]
+PEERS = [name for name in policies.POLICIES if not name.startswith("nightlab")]
 
 
 def drawn(task: tasks.Task, seed: int) -> dict[str, Any]:

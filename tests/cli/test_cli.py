@@ -252,7 +252,11 @@ def broken(folder: Path, old: str, new: str, program: str = CALL_PROGRAM) -> Pat
             'program.md:14: run.sedes: unknown key; did you mean "seeds"?',
         ),
         ("seeds: [1, 2, 3]", "seeds: [1, 1]", "a seed is given twice"),
-        ("seeds: [1, 2, 3]", "seeds: [1]", "two seeds or more"),
+        (
+            "seeds: [1, 2, 3]",
+            "seeds: [1]\njudge: {panel: fixed}",
+            "two seeds or more",
+        ),
         ("seeds: [1, 2, 3]", "budget: soon", "is not a budget"),
         ("PRIMARY: minimize loss", "PRIMARY: shrink loss", "program.md:19: PRIMARY"),
         ("keys: p.yaml", "keys: q.yaml", "q.yaml is not committed"),

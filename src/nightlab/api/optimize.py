@@ -41,7 +41,7 @@ run:
   call: program:function
   where: function
   seeds: {seeds}
-judge: {{keep: {keep}}}
+judge: {judge}
 ```
 
 ```policy
@@ -60,6 +60,7 @@ def optimize(
     trials: int | None = None,
     runs: int | None = None,
     keep: Literal["evidence", "any"] = "evidence",
+    false_keeps: float = 0.05,
     propose: str = "search",
     folder: str | Path | None = None,
     say: Say | None = None,
@@ -68,6 +69,7 @@ def optimize(
 
     `function(parameters, seed)` returns the policy's PRIMARY metric, or a mapping of metrics; it
     is called in this process. `start` is the baseline, the middle of each range if not given.
+    `false_keeps` is the share of keeps that may be luck; `keep="any"` keeps any improvement.
     `folder` keeps the study, and goes on with it where it is there with the same space, policy
     and seeds. `trials` more are tried, 20 if neither they nor `runs` are given, or as many as so
     many `runs` of the function allow, those that confirm the best among them. `say` is
@@ -76,7 +78,8 @@ def optimize(
     caller(function)
     _check_arguments(space, policy, seeds, {"trials": trials, "runs": runs})
     parameters = {name: _parameter(name, given) for name, given in space.items()}
-    program = _program(one_name(function), parameters, policy, seeds, keep, propose)
+    judge = {"keep": keep} | ({"false_keeps": false_keeps} if keep == "evidence" else {})
+    program = _program(one_name(function), parameters, policy, seeds, judge, propose)
     values = _start(parameters, start or {})
     temporary = tempfile.TemporaryDirectory(prefix="nightlab-") if folder is None else None
     place = Path(temporary.name) / "study" if temporary else Path(str(folder))
@@ -118,7 +121,7 @@ def _program(
     parameters: Mapping[str, Parameter],
     policy: str,
     seeds: Sequence[int],
-    keep: str,
+    judge: Mapping[str, object],
     propose: str,
 ) -> str:
     """The program.md of such a study."""
@@ -128,7 +131,7 @@ def _program(
         space=space_lines({name: _written(each) for name, each in parameters.items()}),
         propose=json.dumps(propose),
         seeds=json.dumps(list(seeds)),
-        keep=keep,
+        judge=json.dumps(judge),
         policy="\n".join(line.strip() for line in written.strip().splitlines()),
     )
 

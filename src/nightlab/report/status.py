@@ -132,7 +132,7 @@ def _run(run: Run) -> dict[str, Any]:
 def improvement(history: History) -> tuple[float, float | None]:
     """How much better the incumbent is than the baseline: absolute, and in percent of it."""
     gain = history.gain(history.incumbent, history.baseline) or 0.0
-    anchor = history.baseline.mean(history.metric)
+    anchor = history.anchor()
     return gain, 100 * gain / abs(anchor) if anchor else None
 
 
