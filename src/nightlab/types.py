@@ -295,7 +295,8 @@ class History:
     `pairing` is the share of the noise that a seed brings to all trials alike, 0 to 1: what two
     runs of one seed have in common. `kept` are the numbers of the incumbents so far, but for those
     that were demoted, and `validated` the last of them that stood a validation. `closing` says
-    that no trial will be opened any more, and the report is next.
+    that no trial will be opened any more, and the report is next. `holdout` says that confirming
+    runs are scored on data of their own.
     """
 
     metric: str
@@ -309,6 +310,7 @@ class History:
     kept: tuple[int, ...] = ()
     validated: int = 0
     closing: bool = False
+    holdout: bool = False
 
     def trial(self, number: int) -> Trial:
         """A trial by number, 0 for the baseline."""

@@ -300,6 +300,19 @@ def test_before_the_report_best_and_baseline_meet_seeds_that_nobody_has_used() -
     assert judge("evidence").wanted(nothing_kept) == []
 
 
+def test_a_runner_up_that_was_not_proven_meets_the_same_seeds() -> None:
+    best = kept(BETTER, again(1, 21, 0.4), again(1, 22, 0.4))
+    close = replace(
+        trial(2, {21: 0.3, 22: 0.1, 1: 0.1}),
+        verdict=Verdict(2, Decision.DISCARD, "evidence", "", {"against": 1}),
+    )
+    behind = replace(close, number=3, runs=trial(3, {21: 0.9}).runs)
+    seen = replace(going_on(best, close, behind, closing=True), trials=[best, close, behind])
+    wanted = judge("evidence", confirm=2).wanted(seen)
+    assert [w.trial for w in wanted] == [1, 0, 2, 1, 0, 2]
+    assert judge("evidence", confirm=2).closing_runs(seen) == 6
+
+
 def test_a_deterministic_experiment_has_nothing_to_confirm() -> None:
     best = kept({1: 0.5})
     seen = replace(history(EXACT, best), incumbent=best, kept=(1,), closing=True)

@@ -12,6 +12,7 @@ from nightlab.judge.seeds import reserved_seeds
 from nightlab.types import History, Purpose, Trial, Wanted
 
 _ONLY = frozenset({Purpose.CONFIRM})
+_LOOKED_AT = 200
 _TAIL = 0.025
 """The interval leaves out so much on either side."""
 
@@ -39,16 +40,36 @@ class Confirmation:
         return self.low > 0
 
 
-def confirming_runs(history: History, seeds: int) -> list[Wanted]:
-    """The runs still wanted to confirm the incumbent, the pairs of one seed together."""
+def confirming_runs(history: History, noise: Noise, seeds: int) -> list[Wanted]:
+    """The runs still wanted to confirm the incumbent, those of one seed together.
+
+    With it a runner-up, if there is one.
+    """
     if not history.incumbent.number:
         return []
     return [
         wanted
         for seed in reserved_seeds(history.seeds, seeds, Purpose.CONFIRM)
-        for trial in (history.incumbent, history.baseline)
+        for trial in (history.incumbent, history.baseline, *runners_up(history, noise))
         for wanted in missing_runs(trial, [seed], Purpose.CONFIRM, _ONLY)
     ]
+
+
+def runners_up(history: History, noise: Noise) -> list[Trial]:
+    """The trial that looks better than the incumbent by all its runs, and was not proven to be.
+
+    A list of one or none: of the near misses the one with the largest gain in standard errors.
+    """
+    best = history.incumbent.values(history.metric)
+    close: list[tuple[float, int, Trial]] = []
+    for trial in history.trials[-_LOOKED_AT:]:
+        if trial.verdict is None or trial.verdict.rule != "evidence" or trial.failed:
+            continue
+        found = noise.difference_of(trial.values(history.metric), best)
+        gain = history.direction.sign * found[0] if found else 0.0
+        if found and gain > 0 and found[1] > 0:
+            close.append((gain / found[1], trial.number, trial))
+    return [max(close)[2]] if close else []
 
 
 def confirming_left(trial: Trial, history: History, seeds: int) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 from nightlab.judge.abort import aborted
 from nightlab.judge.boundary import boundary, dropped_below
-from nightlab.judge.confirm import confirming_left, confirming_runs
+from nightlab.judge.confirm import confirming_left, confirming_runs, runners_up
 from nightlab.judge.incumbent import Opponent, missing_runs
 from nightlab.judge.noise import Noise, NoiseMeter
 from nightlab.judge.rules import (
@@ -89,8 +89,9 @@ class SeedwiseJudge:
         if baseline or not self._measured(history):
             return baseline
         if history.closing:
-            knows = not single and not history.baseline.failed
-            return confirming_runs(history, self.settings.confirm) if knows else []
+            if single or history.baseline.failed:
+                return []
+            return confirming_runs(history, self.noise.measure(history), self.settings.confirm)
         if validation := self._validation(history):
             return validating_runs(history, validation)
         opponent = self._opponent(history)
@@ -110,7 +111,8 @@ class SeedwiseJudge:
             return 0
         count = self.settings.confirm
         best = confirming_left(history.incumbent, history, count) or count
-        return best + confirming_left(history.baseline, history, count)
+        others = (history.baseline, *runners_up(history, self.noise.measure(history)))
+        return best + sum(confirming_left(trial, history, count) for trial in others)
 
     def _first(self, opponent: Opponent, panel: Sequence[int]) -> list[Wanted]:
         """What is wanted before any trial meets the incumbent."""

@@ -148,6 +148,7 @@ class Record:
     def history(self) -> History:
         """The campaign at this instant. It shares the list of trials, which only ever grows."""
         assert self.began is not None
+        run = self.began.settings.get("run", {})
         return History(
             metric=self.began.metric,
             direction=self.direction,
@@ -158,6 +159,7 @@ class Record:
             open=tuple(self.trial(number) for number in self.open),
             kept=tuple(self.standing),
             validated=self.validated,
+            holdout=bool(run.get("holdout") and run.get("evaluate")),
         )
 
     def active_seconds(self, now: float, running: bool) -> float:

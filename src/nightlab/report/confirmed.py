@@ -36,6 +36,7 @@ def confirmed_data(history: History) -> dict[str, Any] | None:
         "low": low,
         "high": high,
         "seeds": list(found.seeds),
+        "holdout": history.holdout,
         "gain": found.gain,
         "baseline": found.baseline,
         "improved": found.improved,
@@ -47,10 +48,15 @@ def confirmed_line(history: History) -> str:
     told = confirmed_data(history)
     if told is None:
         return ""
-    believed = history.estimate(history.incumbent)
-    search = "" if believed is None else f"; search believed {believed:.6g}"
     state = "confirmed" if told["improved"] else "NOT confirmed"
-    return f"{state}: {_estimate(told)} on {_seeds(told)}{search}"
+    said = f"{state}: {_estimate(told)} on {_seeds(told)}"
+    believed = history.estimate(history.incumbent)
+    gain = history.gain(history.incumbent, history.baseline)
+    if believed is None or gain is None:
+        return said
+    if told["holdout"]:  # other data has another level: only improvements compare
+        return f"{said}, {told['gain']:.4g} better; search believed {gain:.4g} better"
+    return f"{said}; search believed {believed:.6g}"
 
 
 def confirmed_short(history: History) -> str:
@@ -96,4 +102,5 @@ def _estimate(told: dict[str, Any]) -> str:
 
 
 def _seeds(told: dict[str, Any]) -> str:
-    return counted(len(told["seeds"]), "fresh seed")
+    seeds = counted(len(told["seeds"]), "fresh seed")
+    return f"{seeds} and the holdout" if told["holdout"] else seeds

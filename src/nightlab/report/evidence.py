@@ -34,7 +34,8 @@ def _pairs(evidence: Mapping[str, Any]) -> list[str]:
     if "differences" not in evidence:
         return []
     against, pairs = _name(evidence["against"]), evidence["differences"]
-    times = f", at {evidence['times']:g} times the budget" if "times" in evidence else ""
+    longer = evidence.get("times", 1.0)
+    times = f", at {longer:g} times the budget" if longer != 1.0 else ""
     lines = [f"evidence, against {against}{times}:"]
     lines += [f"  {_seed(seed)}: {difference:+.6g}" for seed, difference in pairs.items()]
     seeds = evidence.get("seeds")

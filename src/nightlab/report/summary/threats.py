@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from math import inf, isfinite
 
+from nightlab.judge.confirm import confirmation, runners_up
 from nightlab.judge.noise import Noise, measure_noise
 from nightlab.judge.wealth import error_left
 from nightlab.program.quantity import format_seconds
 from nightlab.propose.search import REMEMBERED
-from nightlab.report.confirmed import confirmed_of, why_unconfirmed
+from nightlab.report.confirmed import confirmed_of, confirmed_value, why_unconfirmed
 from nightlab.report.markdown import counted
 from nightlab.report.status import reviews
 from nightlab.report.summary.facts import Facts
@@ -103,6 +104,14 @@ def _runners_up(facts: Facts, noise: Noise) -> Iterator[str]:
             f"{'Trial' if len(close) == 1 else 'Trials'} {', '.join(map(str, last))}{more} can't be"
             " told from the best by what was measured: any of them may be as good."
         )
+    for trial in runners_up(history, noise):
+        fresh = confirmation(history, noise, trial)
+        if fresh:
+            value = confirmed_value(fresh, history.direction, fresh.measured)
+            yield (
+                f"Trial {trial.number} looked better than the best, and was not proven to be. On"
+                f" the same fresh seeds it has {history.metric} {value:.6g}."
+            )
 
 
 def _seeds(facts: Facts) -> Iterator[str]:
