@@ -28,6 +28,7 @@ import argparse
 import contextlib
 import importlib.util
 import io
+import itertools
 import json
 import os
 import platform
@@ -78,6 +79,9 @@ LONGER = (1, 2, 50)
 
 SURES = (0.9, 0.95, 0.98, 0.99, 0.995)
 """How sure the rule may be: the trade-off of hours won and runs lost."""
+
+CUTS = ("BATCH_SIZE", "SEQ_LEN")
+"""They cut the budget into steps; the study may tag them `schedule`, or not."""
 
 Row = dict[str, Any]
 PROGRESS = re.compile(r"^progress: ([\d.]+) .*loss=([\d.]+)$", re.MULTILINE)
@@ -209,9 +213,14 @@ def _compact(told: dict[str, Any]) -> str:
 
 
 class Bank:
-    """What was recorded: runs by configuration and seed. `longer` stretches all training times."""
+    """What was recorded: runs by configuration and seed. `longer` stretches all training times.
 
-    def __init__(self, told: dict[str, Any], longer: float = 1.0) -> None:
+    `tagged` are those of CUTS that are tagged `schedule`, None for what the study says.
+    """
+
+    def __init__(
+        self, told: dict[str, Any], longer: float = 1.0, tagged: Collection[str] | None = None
+    ) -> None:
         self.rows = {(row["number"], row["seed"]): row for row in told["rows"]}
         self.startup, self.evaluation = told["startup"], told["evaluation"]
         known = [row["training"] for row in told["rows"] if row["training"]]
@@ -219,6 +228,8 @@ class Bank:
         self.longer = longer
         space = read_program(LAB / "program.md", Settings).settings.change.space
         self.schedule = frozenset(n for n, p in space.items() if "schedule" in p.tags)
+        if tagged is not None:
+            self.schedule = self.schedule - {*CUTS} | {*tagged}
 
     def training(self, row: Row) -> float:
         """Seconds of training; the first runs were not measured well, and count as typical."""
@@ -386,10 +397,15 @@ class Foresight(Replay):
 
 
 def replayed(
-    told: dict[str, Any], half: str, orders: int, longer: float, sure: float = curves.SURE
+    told: dict[str, Any],
+    half: str,
+    orders: int,
+    longer: float,
+    sure: float = curves.SURE,
+    tagged: Collection[str] | None = None,
 ) -> dict[str, Any]:
     """Many orders, each with the watch, without, and with foresight."""
-    bank = Bank(told, longer)
+    bank = Bank(told, longer, tagged)
     counted = bank.numbers(half)
     tried = counted if half == "tune" else sorted(counted + bank.numbers("tune"))
     given, curves.predict.__defaults__ = curves.predict.__defaults__, (sure,)
@@ -416,6 +432,7 @@ def replayed(
     return {
         "half": half,
         "sure": sure,
+        "of those tagged": ", ".join(name for name in CUTS if name in bank.schedule) or "none",
         "training times": longer,
         "training's share of a run": round(
             bank.typical / (bank.typical + bank.startup + bank.evaluation), 2
@@ -450,7 +467,18 @@ def replayed(
 def show(rows: Sequence[dict[str, Any]]) -> None:
     """Print what the replays came to, a line a figure."""
     for name in rows[0]:
-        print(f"{name:32}" + "".join(f"{row[name]!s:>15}" for row in rows))
+        print(f"{name:32}" + "".join(f"{row[name]!s:>22}" for row in rows))
+
+
+def said(row: dict[str, Any], where: str) -> str:
+    """What a README may quote."""
+    return (
+        f"{time.strftime('%Y-%m-%d')}, {where}: with early abort {row['ratio']:.2f} times as many"
+        f" trials are decided an hour ({row['trials an hour with']:.0f}, not"
+        f" {row['trials an hour without']:.0f}); of {row['runs found hopeless']} runs that it found"
+        f" hopeless {row['false aborts, of these']:.1%} ended no worse than the incumbent's"
+        f" (false aborts)"
+    )
 
 
 def main() -> None:
@@ -473,15 +501,22 @@ def main() -> None:
     trade_off = [replayed(*asked, LONGER[1], sure) for sure in SURES]
     print("\nthe trade-off, with the preset's own training times\n")
     show(trade_off)
+    choices = [c for size in range(len(CUTS) + 1) for c in itertools.combinations(CUTS, size)]
+    tags = [replayed(*asked, LONGER[1], tagged=choice) for choice in choices]
+    print("\nwhat is tagged `schedule`, with the preset's own training times\n")
+    show(tags)
+    where = f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors"
+    print(f"\n{said(rows[1], where)}")
     if options.json:
-        where = f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors"
         about = {
             "date": time.strftime("%Y-%m-%d"),
             "where": where,
             "budget": told["budget"],
             "runs recorded": len(told["rows"]),
+            "said": said(rows[1], where),
             "rows": rows,
             "trade_off": trade_off,
+            "tags": tags,
         }
         options.json.write_text(json.dumps(about, indent=1) + "\n")
 

@@ -303,6 +303,11 @@ def test_defaults_lie_in_the_space(space: dict[str, dict[str, Any]]):
             assert (default - spec["low"]) % spec.get("step", default - spec["low"] or 1) == 0, name
 
 
+def test_what_makes_curves_cross_late_is_tagged(space: dict[str, dict[str, Any]]):
+    tagged = {name for name, spec in space.items() if "schedule" in spec["tags"]}
+    assert tagged == {"BATCH_SIZE", "WARMUP", "WARMDOWN", "FINAL_LR"}
+
+
 def test_every_constant_is_assigned_once_in_the_block(space: dict[str, dict[str, Any]]):
     block = (STUDY / "train.py").read_text().split("# --- END HYPERPARAMETERS ---")[0]
     block = block.split("# --- HYPERPARAMETERS (what a proposer may change) ---")[1]

@@ -502,7 +502,10 @@ def test_presets_make_a_program_that_nightlab_reads(name: str, presets: dict, tm
     program = read_program(tmp_path / "program.md", Settings)
     assert program.settings.run.budget == parse_budget(preset["settings"]["run.budget"])
     known = find_constants("train.py", (STUDY / "train.py").read_bytes())
-    assert set(program.settings.change.space) | set(preset["constants"]) <= set(known)
+    space = program.settings.change.space
+    assert set(space) | set(preset["constants"]) <= set(known)
+    tagged = {each for each, parameter in space.items() if "schedule" in parameter.tags}
+    assert tagged == {"BATCH_SIZE", "WARMUP", "WARMDOWN", "FINAL_LR"}
 
 
 def test_the_phrases_of_program_md_work_when_uncommented(tmp_path: Path):
