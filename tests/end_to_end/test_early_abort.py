@@ -16,6 +16,7 @@ from fakes import COMMAND_PROGRAM, ScriptedProposer, call_study, command_study, 
 from nightlab.campaign import Campaign
 from nightlab.judge.abort import false_aborts, is_spared
 from nightlab.remember.events import AbortWeighed, Event
+from nightlab.report.summary import summary_text
 from nightlab.study import Study, open_study
 from nightlab.types import Decision, Idea, NightlabError, Outcome
 
@@ -147,6 +148,8 @@ def test_a_spared_run_goes_on_to_its_end(study: Study, within: Callable[[float],
     assert trial.verdict.rule == "improvement"
     spared = [e.run for e in campaign.state.weighed if e.spared]
     assert false_aborts(campaign.history, spared) == (len(spared), 0)
+    said = summary_text(study, campaign)
+    assert f"of {len(spared)} spared ones that were found hopeless too, 0 ended no worse" in said
 
 
 def test_a_run_that_moves_the_schedule_is_not_compared(study: Study) -> None:

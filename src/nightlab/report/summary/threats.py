@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from math import inf, isfinite
 
+from nightlab.judge.abort import false_aborts
 from nightlab.judge.confirm import confirmation, runners_up
 from nightlab.judge.noise import Noise, measure_noise
 from nightlab.judge.wealth import error_left
@@ -44,6 +45,7 @@ def _said(facts: Facts) -> Iterator[str]:
     yield from _drifted(facts)
     yield from _demoted(facts)
     yield from _sometimes_measured(facts)
+    yield from _aborted(facts)
     if not settings.run.evaluate and not settings.run.call:
         yield "The metric is self-reported: the script that may be edited prints it."
     if settings.run.where == "function":
@@ -58,6 +60,20 @@ def _said(facts: Facts) -> Iterator[str]:
             f"`search` modelled {REMEMBERED} of the {count:,} trials: the best and the last ones."
             " That touches what was tried, not what was measured."
         )
+
+
+def _aborted(facts: Facts) -> Iterator[str]:
+    """How many runs were stopped as hopeless, and how often that was wrong where it was let be."""
+    weighed = facts.record.weighed
+    if not weighed:
+        return
+    stopped = sum(not each.spared for each in weighed)
+    ended, wrong = false_aborts(facts.history, (each.run for each in weighed if each.spared))
+    known = f"of {ended} spared ones that were found hopeless too, {wrong} ended no worse"
+    yield (
+        f"{counted(stopped, 'run')} of {facts.record.runs_here:,} were stopped as hopeless;"
+        f" {known if ended else 'none was spared yet to see whether that was right'}."
+    )
 
 
 def _flattered(facts: Facts) -> Iterator[str]:
