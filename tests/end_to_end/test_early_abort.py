@@ -219,7 +219,7 @@ def test_a_baseline_that_is_no_number_ends_the_session(tmp_path: Path) -> None:
 
 
 def test_it_can_be_switched_off(tmp_path: Path) -> None:
-    program = PROGRAM.replace("stop: {", "judge: {abort: off}\nstop: {")
+    program = PROGRAM.replace("confirm: 0}", "confirm: 0, abort: off}")
     study = command_study(tmp_path / "study", program, TRAIN.replace("else 60)", "else 0.02)"))
     campaign = session(study, odd("wait", X=2.0), odd("explode"))
     assert campaign.state.weighed == []

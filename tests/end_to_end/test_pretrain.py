@@ -33,7 +33,7 @@ def test_the_pretrain_study_trains_and_reports(tmp_path: Path) -> None:
     assert told["trials"] == 2
     assert told["incumbent"]["value"] <= told["baseline"] < 8.0
     shown = json.loads(run(demo, *nightlab, "show", "0", "--json"))
-    assert [r["outcome"] for r in shown["runs"]] == ["ok", "ok"]
+    assert {r["outcome"] for r in shown["runs"]} == {"ok"} and len(shown["runs"]) >= 2
     for made in shown["runs"]:
         assert set(made["metrics"]) >= {"val_bpb", "peak_memory_mb"}
         assert "training_seconds" in made["self_reported"], "what train prints never decides"
