@@ -88,8 +88,33 @@ def test_a_small_run_budget_is_never_exceeded(study: Study, runs: int, parallel:
     stop = Stop(StopSettings(runs=runs))
     ideas = [move(x=x / 10) for x in range(1, 50)]
     campaign, why, _ = work(study, ideas, loss_of, parallel=parallel, stop=stop)
-    assert why == f"{campaign.state.runs_here} runs are done"
+    assert why == f"{runs} runs are done"
     assert runs - 2 <= campaign.state.runs_here <= runs
+
+
+def noisy(job: Job) -> dict[str, float]:
+    """Nothing changes anything."""
+    return {"loss": Random(f"{job.seed} {job.parameters['x']}").gauss(0, 1)}
+
+
+def test_a_budget_of_which_nothing_has_to_be_confirmed_is_spent_whole(study: Study) -> None:
+    ideas = [move(x=x / 100) for x in range(1, 300)]
+    campaign, why, _ = work(study, ideas, noisy, stop=Stop(StopSettings(runs=30)))
+    assert campaign.state.incumbent == 0
+    assert (why, campaign.state.runs_here) == ("30 runs are done", 30)
+
+
+@pytest.mark.parametrize("parallel", [1, 3])
+def test_sessions_with_small_budgets_go_on_and_end(study: Study, parallel: int) -> None:
+    ideas = iter([move(x=x / 100) for x in range(1, 500)])
+    done = 0
+    for more in (20, 20, 3, 1, 7, 2):
+        stop = Stop(StopSettings(), more_runs=more)
+        some = [next(ideas) for _ in range(40)]
+        campaign, why, _ = work(study, some, loss_of, parallel=parallel, stop=stop)
+        assert why.endswith("runs are done")
+        assert done < campaign.state.runs_here <= done + more
+        done = campaign.state.runs_here
 
 
 def test_time_for_the_confirmation_is_kept_before_a_deadline(study: Study) -> None:

@@ -101,7 +101,7 @@ class Campaign:
         self.on_event = on_event
         self.state = Record()
         self.exhausted = ""
-        self.closing = False
+        self.closing = ""
         self.noise = NoiseMeter()
         self._history: History | None = None
         self.before_keep: Callable[[], None] = lambda: None
@@ -124,10 +124,10 @@ class Campaign:
     @property
     def history(self) -> History:
         """The campaign at this instant, frozen."""
-        if self._history is None or self._history.closing is not self.closing:
+        if self._history is None or self._history.closing is not bool(self.closing):
             history = self.state.history()
             pairing = self.noise.measure(history).likely_pairing
-            self._history = replace(history, pairing=pairing, closing=self.closing)
+            self._history = replace(history, pairing=pairing, closing=bool(self.closing))
         return self._history
 
     @property

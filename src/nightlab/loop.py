@@ -71,14 +71,16 @@ def _reserved(campaign: Campaign, judge: Judge, stop: Stop) -> int:
     """How many runs are kept for the report."""
     if campaign.closing:
         return 0
-    return stop.for_report(campaign, judge.closing_runs(campaign.history))
+    wanted = stop.for_report(campaign, judge.closing_runs(campaign.history))
+    nothing_kept = campaign.history.incumbent.number == 0
+    return 0 if nothing_kept and stop.room(campaign, wanted) <= 0 else wanted
 
 
 def _spent(campaign: Campaign, judge: Judge, stop: Stop) -> str:
     """Why no further run may be begun, what is kept for the report aside; "" where one may be."""
     reserved = _reserved(campaign, judge, stop)
     if stop.room(campaign, reserved) <= 0:
-        return f"{campaign.state.runs_here} runs are done"
+        return f"{stop.run_limit} runs are done"
     return stop.too_late(campaign, reserved)
 
 
@@ -90,13 +92,12 @@ def _finished(campaign: Campaign, judge: Judge, stop: Stop) -> str:
         return ""
     spent = _spent(campaign, judge, stop)
     if spent and (campaign.closing or not campaign.baseline_measured):
-        return spent
-    if not spent and (campaign.open_trials or not campaign.baseline_measured):
-        return ""
-    why = spent or stop.reached(campaign)
-    if not why:
-        return ""
+        return campaign.closing or spent
     if not campaign.closing:
-        campaign.closing = True
+        if not spent and (campaign.open_trials or not campaign.baseline_measured):
+            return ""
+        campaign.closing = spent or stop.reached(campaign)
+        if not campaign.closing:
+            return ""
         _settle(campaign, judge, checked=True)
-    return "" if judge.wanted(campaign.history) else why
+    return "" if judge.wanted(campaign.history) else campaign.closing

@@ -81,10 +81,12 @@ class Stop:
         self.run_limit: int | None = settings.runs
         self._settled_before = 0
         self._began = clock()
+        self._runs_before = 0
 
     def begin(self, campaign: Campaign) -> None:
         """Count from where the campaign stands; a trial left open comes on top of `more`."""
         self._began = self.clock()
+        self._runs_before = campaign.state.runs_here
         self._settled_before = campaign.state.settled
         if self.more is not None:
             self.limit = len(campaign.state.trials) + self.more
@@ -134,10 +136,10 @@ class Stop:
         return ""
 
     def for_report(self, campaign: Campaign, wanted: int) -> int:
-        """How many of the runs that the report wants are kept for it: a fifth of all at most."""
+        """How many of the runs that the report wants are kept for it: a fifth of the session's at most."""
         most = [wanted]
         if self.run_limit is not None:
-            most.append(self.run_limit // _LEFT)
+            most.append((self.run_limit - self._runs_before) // _LEFT)
         if self.deadline is not None and (typical := _typical_seconds(campaign)):
             most.append(int((self.deadline - self._began) / typical) // _LEFT)
         return max(0, min(most))

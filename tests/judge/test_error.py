@@ -141,6 +141,13 @@ def test_only_seeds_that_both_met_are_quoted() -> None:
     assert confirmed({1: 1.0, 3: 9.0}, {1: 2.0, 2: 2.0}, 0.1).seeds == (1,)
 
 
+def test_where_nothing_else_is_known_the_confirming_runs_show_the_noise() -> None:
+    best = trial(1, {1: 1.0, 2: 1.1, 3: 0.9}, Purpose.CONFIRM)
+    base = trial(0, {1: 2.0, 2: 2.1, 3: 1.9}, Purpose.CONFIRM)
+    found = confirmation(history(base, best, best), Noise(math.inf, 0, False))
+    assert found is not None and found.improved and found.error == pytest.approx(0.0816, abs=1e-3)
+
+
 def test_on_average_it_claims_no_more_than_is_true() -> None:
     """Of many campaigns without any effect, shrunk claims are far below what was measured."""
     random, claims, measured = Random(5), [], []
@@ -178,8 +185,13 @@ def test_it_wants_the_incumbent_and_the_last_validated_on_seeds_of_its_own() -> 
 
 
 def test_it_confirms_the_incumbent_or_demotes_it() -> None:
-    stays = validated(validating({1: 1.0, 2: 1.1}, {1: 2.0, 2: 2.0}), Validation())
+    noise = Noise(0.03, 20.0, False)
+    stays = validated(validating({1: 1.0, 2: 1.1}, {1: 2.0, 2: 2.0}), noise, Validation())
     assert (stays.trial, stays.decision, stays.rule) == (3, Decision.KEEP, "validation")
-    falls = validated(validating({1: 3.0, 2: 1.1}, {1: 2.0, 2: 2.0}), Validation())
+    worse = validating({1: 3.0, 2: 1.1}, {1: 2.0, 2: 2.0})
+    falls = validated(worse, noise, Validation())
     assert falls.decision is Decision.DISCARD and falls.evidence["to"] == 0
     assert "worse by 0.05 than the baseline at 3 times the budget" in falls.reason
+    doubtful = validated(worse, Noise(0.3, 20.0, False), Validation())
+    assert doubtful.decision is Decision.KEEP
+    assert "not worse beyond the noise than the baseline" in doubtful.reason

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nightlab.judge.incumbent import missing_runs
-from nightlab.judge.noise import Noise
+from nightlab.judge.noise import Noise, of_values
 from nightlab.judge.seeds import reserved_seeds
 from nightlab.types import History, Purpose, Trial, Wanted
 
@@ -88,6 +88,8 @@ def confirmation(history: History, noise: Noise, trial: Trial | None = None) -> 
     ours = trial.values(history.metric, _ONLY)
     theirs = history.baseline.values(history.metric, _ONLY)
     common = tuple(sorted(ours.keys() & theirs.keys()))
+    if math.isinf(noise.sigma):
+        noise = of_values(ours.values(), theirs.values())
     if not trial.number or not common or math.isinf(noise.sigma):
         return None
     noise = noise.with_own(ours.values()).with_own(theirs.values())

@@ -91,7 +91,7 @@ class NoiseMeter:
     """Measures noise from a history. It remembers what each settled trial told, no more."""
 
     def __init__(self) -> None:
-        self._told: dict[int, tuple[Trial, _Spread]] = {}
+        self._told: dict[int, tuple[Trial, Trial, _Spread]] = {}
         self._last: tuple[History, Trial | None, Noise] | None = None
 
     def measure(self, history: History, trial: Trial | None = None) -> Noise:
@@ -121,19 +121,28 @@ class NoiseMeter:
 
     def _of(self, history: History, trial: Trial) -> _Spread:
         """What a settled trial tells, looked up where it has not changed."""
-        known = self._told.get(trial.number)
-        if known and known[0] is trial:
-            return known[1]
         against = trial.verdict.evidence.get("against", 0) if trial.verdict else 0
-        told = _told(history, trial, history.trial(int(against)))
+        rival = history.trial(int(against))
+        known = self._told.get(trial.number)
+        if known and known[0] is trial and known[1] is rival:
+            return known[2]
+        told = _told(history, trial, rival)
         self._told.pop(trial.number - 2 * _POOLED, None)
-        self._told[trial.number] = (trial, told)
+        self._told[trial.number] = (trial, rival, told)
         return told
 
 
 def measure_noise(history: History, trial: Trial | None = None) -> Noise:
     """The noise of a history, by a meter that remembers nothing."""
     return NoiseMeter().measure(history, trial)
+
+
+def of_values(*samples: Iterable[float]) -> Noise:
+    """The noise that repeats of several trials show, where nothing else is known."""
+    total = _Spread()
+    for sample in samples:
+        total = total.plus_runs(sample)
+    return total.noise()
 
 
 def spread(values: Iterable[float]) -> tuple[float, int]:

@@ -138,7 +138,7 @@ class SeedwiseJudge:
             return None if history.baseline.in_flight else _unfit(history)
         if (validation := self._validation(history)) and not validating_runs(history, validation):
             busy = history.incumbent.in_flight or history.trial(history.validated).in_flight
-            return None if busy else validated(history, validation)
+            return None if busy else validated(history, self.noise.measure(history), validation)
         for trial in history.open:
             if trial.failed:
                 return _failure(trial)
@@ -257,6 +257,10 @@ class SeedwiseJudge:
             return finding
         if found.error == inf:
             return Finding("evidence", False, "one seed shows no noise to compare a gain with")
+        if found.boundary == inf:
+            few = f"too few for a keep, and {found.statistic:.2f} standard errors too little"
+            said = f"{history.metric} gains {found.gain:.6g} on {_seeds(found.looks)}"
+            return Finding("evidence", False, f"{said}: {few} to go on")
         if found.statistic < found.boundary:
             said = f"{history.metric} gains {found.gain:.6g}, {found.statistic:.2f} standard errors"
             return Finding("evidence", False, f"{said} where {found.boundary:.2f} are needed")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 from nightlab.judge.incumbent import missing_runs
+from nightlab.judge.noise import Noise
 from nightlab.judge.seeds import reserved_seeds
 from nightlab.judge.settings import Validation
 from nightlab.types import Decision, History, Purpose, Verdict, Wanted
@@ -29,15 +32,18 @@ def validating_runs(history: History, validation: Validation) -> list[Wanted]:
     ]
 
 
-def validated(history: History, validation: Validation) -> Verdict:
-    """The verdict on the incumbent once those runs are done: it stays, or is demoted."""
+def validated(history: History, noise: Noise, validation: Validation) -> Verdict:
+    """The verdict on the incumbent once those runs are done: it stays, or is demoted.
+
+    It is demoted where it is worse by more than the standard error of so few runs.
+    """
     rival = history.trial(history.validated)
-    pairs = {
-        seed: value - rival.values(history.metric, _ONLY)[seed]
-        for seed, value in history.incumbent.values(history.metric, _ONLY).items()
-        if seed in rival.values(history.metric, _ONLY)
-    }
-    gain = history.direction.sign * sum(pairs.values()) / len(pairs) if pairs else 0.0
+    ours = history.incumbent.values(history.metric, _ONLY)
+    theirs = rival.values(history.metric, _ONLY)
+    pairs = {seed: value - theirs[seed] for seed, value in ours.items() if seed in theirs}
+    found = noise.difference_of(ours, theirs) if pairs else None
+    gain = history.direction.sign * found[0] if found else 0.0
+    error = found[1] if found else 0.0
     than = f"trial {rival.number}" if rival.number else "the baseline"
     longer = f"at {validation.times:g} times the budget"
     where = longer if validation.times != 1.0 else "on seeds of its own"
@@ -45,10 +51,12 @@ def validated(history: History, validation: Validation) -> Verdict:
         "against": rival.number,
         "differences": {str(seed): value for seed, value in pairs.items()},
         "gain": gain,
+        "standard_error": error if math.isfinite(error) else None,
         "times": validation.times,
     }
-    if not pairs or gain > 0:
-        said = f"{history.metric} is better by {gain:.6g} than {than} {where}"
+    if not pairs or gain >= -error:
+        beside = f"better by {gain:.6g} than" if gain > 0 else "not worse beyond the noise than"
+        said = f"{history.metric} is {beside} {than} {where}"
         said = said if pairs else f"nothing could be measured {where}"
         return Verdict(history.incumbent.number, Decision.KEEP, "validation", said, evidence)
     said = f"{history.metric} is worse by {-gain:.6g} than {than} {where}"

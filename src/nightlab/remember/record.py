@@ -303,9 +303,8 @@ class Record:
             self.validated = event.trial
             return
         parts = self._of(event.trial)
-        parts.verdict = Verdict(
-            event.trial, Decision.DISCARD, event.rule, event.reason, event.evidence
-        )
+        evidence = parts.verdict.evidence if parts.verdict else {}  # what it had been kept by
+        parts.verdict = Verdict(event.trial, Decision.DISCARD, event.rule, event.reason, evidence)
         self.decisions[Decision.KEEP] -= 1
         self.decisions[Decision.DISCARD] += 1
         self.kept.remove(event.trial)

@@ -8,7 +8,7 @@ from nightlab.judge.confirm import Confirmation, confirmation
 from nightlab.judge.noise import measure_noise
 from nightlab.judge.settings import JudgeSettings
 from nightlab.report.markdown import counted
-from nightlab.types import Direction, History, Purpose
+from nightlab.types import Direction, History, Purpose, one_line
 
 
 def confirmed_of(history: History) -> Confirmation | None:
@@ -90,6 +90,11 @@ def why_unconfirmed(history: History, settings: JudgeSettings, stopped: str) -> 
     """Why the report has no fresh estimate of the best, as the rest of a sentence."""
     if measure_noise(history).deterministic:
         return "the experiment is deterministic, so there is nothing to confirm"
+    if failed := history.baseline.failed:
+        return (
+            f"the baseline fails on other seeds than the panel's (seed {failed.seed}:"
+            f" {one_line(failed.detail, 80)})"
+        )
     if not settings.confirm:
         return "`judge: {confirm: 0}` leaves it out"
     if not stopped:

@@ -274,7 +274,7 @@ def noise_lines(told: Mapping[str, Any]) -> list[str]:
             f" {format_seconds(row['seconds'])}; {row['found']:.0%} of such changes are found"
         )
     if any(row["found"] < 0.75 for row in told["visible"]):
-        lines.append("  the others are dropped after an unlucky first run, which most trials cost")
+        lines.append("  the others are dropped after an unlucky first run")
     if half := told["half"]:
         lines.append(
             f"half of what {half['of']} seeds tell, {half['improvement']:.4g}, takes"

@@ -108,7 +108,9 @@ def _runners_up(facts: Facts, noise: Noise) -> Iterator[str]:
     best = history.incumbent.values(history.metric)
     for trial in facts.settled[-_LOOKED_AT:]:
         found = noise.difference_of(trial.values(history.metric), best)
-        if trial.number == history.incumbent.number or trial.failed or found is None:
+        demoted = trial.verdict is not None and trial.verdict.rule == "validation"
+        ours = trial.number == history.incumbent.number
+        if ours or demoted or trial.failed or found is None:
             continue
         behind, error = -history.direction.sign * found[0], found[1]
         if behind < _APART * error and facts.gain(trial) > 0:
@@ -137,7 +139,7 @@ def _seeds(facts: Facts) -> Iterator[str]:
     same = f"Every decision used the same {counted(len(history.seeds), 'seed')} ({seeds})"
     if measure_noise(history).deterministic:
         yield f"Runs gave the same on every seed ({seeds}), so one run decided about each trial."
-    elif judge.keep == "any" or judge.panel == "fixed":
+    elif judge.keep == "any" or judge.panel == "fixed" or history.baseline.failed:
         yield (
             f"{same}: what is good on these by luck was kept for it, and stays flattered. `judge:"
             " {keep: evidence, panel: fresh}` measures again what was kept."
