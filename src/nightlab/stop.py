@@ -136,7 +136,10 @@ class Stop:
         return ""
 
     def for_report(self, campaign: Campaign, wanted: int) -> int:
-        """How many of the runs that the report wants are kept for it: a fifth of the session's at most."""
+        """How many of the runs that the report wants are kept for it.
+
+        A fifth of the session's at most.
+        """
         most = [wanted]
         if self.run_limit is not None:
             most.append((self.run_limit - self._runs_before) // _LEFT)
