@@ -319,6 +319,11 @@ def test_the_command_that_is_told_to_whom_is_elsewhere(study: Study) -> None:
 # -- on a terminal ------------------------------------------------------------------------------
 
 
+def _heed_ctrl_c() -> None:
+    """As on a terminal, also where the tests run in the background, which ignores it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Terminal:
     """`nightlab merge` with a terminal of its own."""
 
@@ -334,6 +339,7 @@ class Terminal:
             stderr=other,
             close_fds=True,
             start_new_session=True,
+            preexec_fn=_heed_ctrl_c,
         )
         os.close(other)
         self.said = ""
