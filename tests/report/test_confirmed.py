@@ -155,7 +155,7 @@ def test_a_demotion_is_told_everywhere(demoted: tuple[Study, Campaign]) -> None:
     told = show(campaign.history, campaign.state.trial(2), study.judge(), reviews(campaign))
     assert told["reviews"][0]["passed"] is False
     shown = evidence_lines(told)
-    assert "evidence, against the baseline:" in shown
+    assert "evidence, against trial 1:" in shown
     assert any(told.startswith("looked at again, by validation: gave way to") for told in shown)
 
 
