@@ -88,7 +88,7 @@ def test_a_small_run_budget_is_never_exceeded(study: Study, runs: int, parallel:
     stop = Stop(StopSettings(runs=runs))
     ideas = [move(x=x / 10) for x in range(1, 50)]
     campaign, why, _ = work(study, ideas, loss_of, parallel=parallel, stop=stop)
-    assert why == f"{runs} runs are done"
+    assert why == ("1 run is done" if runs == 1 else f"{runs} runs are done")
     assert runs - 2 <= campaign.state.runs_here <= runs
 
 

@@ -80,7 +80,7 @@ def _spent(campaign: Campaign, judge: Judge, stop: Stop) -> str:
     """Why no further run may be begun, what is kept for the report aside; "" where one may be."""
     reserved = _reserved(campaign, judge, stop)
     if stop.room(campaign, reserved) <= 0:
-        return f"{stop.run_limit} runs are done"
+        return "1 run is done" if stop.run_limit == 1 else f"{stop.run_limit} runs are done"
     return stop.too_late(campaign, reserved)
 
 

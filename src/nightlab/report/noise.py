@@ -220,7 +220,7 @@ def _drift_words(drift: Mapping[str, Any]) -> str:
     slower = drift["slower"] or 1.0
     if slower > _SLOWER:
         said += f"; it took {slower:.1f} times as long, so the machine is busier now"
-    elif slower < 1 / _SLOWER:
+    elif 0.01 < slower < 1 / _SLOWER:  # below it, what took the time was importing
         said += f"; it took {slower:.2f} times as long, so the first run warmed something up"
     return said
 
