@@ -73,7 +73,8 @@ def _reserved(campaign: Campaign, judge: Judge, stop: Stop) -> int:
         return 0
     wanted = stop.for_report(campaign, judge.closing_runs(campaign.history))
     nothing_kept = campaign.history.incumbent.number == 0
-    return 0 if nothing_kept and stop.room(campaign, wanted) <= 0 else wanted
+    last = stop.room(campaign, wanted) <= 0 or stop.too_late(campaign, wanted)
+    return 0 if nothing_kept and last else wanted
 
 
 def _spent(campaign: Campaign, judge: Judge, stop: Stop) -> str:
