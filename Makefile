@@ -24,7 +24,7 @@ $(VENV)/.docs: pyproject.toml
 demo: $(VENV)/.demo
 	$(BIN)/nightlab init pretrain demo --yes --if-new --budget "500000 tokens" --parallel 2
 	cd demo && ../$(BIN)/python prepare.py
-	cd demo && ../$(BIN)/nightlab run --trials 8
+	cd demo && ../$(BIN)/nightlab run --trials 8 --runs 40
 	cd demo && ../$(BIN)/nightlab report
 
 test: $(VENV)/.test
