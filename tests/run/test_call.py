@@ -215,7 +215,8 @@ class TestWarmWorkers:
         for number in range(6):
             calls.call("os._exit(1)" if number == 3 else "", code=f"version {number}")
         calls.call()
-        assert sum(1 for _ in Path("/proc/self/fd").iterdir()) == before
+        # what an earlier test left to the garbage collector may be gone by now
+        assert sum(1 for _ in Path("/proc/self/fd").iterdir()) <= before
         assert len(list((calls.place / "scratch").iterdir())) == 1
         wait_until(lambda: len(descendants(os.getpid())) == 2, 5)
 

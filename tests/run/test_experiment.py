@@ -97,7 +97,7 @@ class TestSlot:
         before = sum(1 for _ in Path("/proc/self/fd").iterdir())
         with pytest.raises(FileNotFoundError):
             slot.start("no-such-program", bench.folder, {}, slot.job.log, timeout=1)
-        assert sum(1 for _ in Path("/proc/self/fd").iterdir()) == before
+        assert sum(1 for _ in Path("/proc/self/fd").iterdir()) <= before
         assert slot.pids == []
 
     def test_the_timeout_is_passed_on(self, slot: Slot, bench: Bench, tmp_path: Path) -> None:
