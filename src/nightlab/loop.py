@@ -69,7 +69,7 @@ def _settle(campaign: Campaign, judge: Judge, checked: bool) -> bool:
 
 def _reserved(campaign: Campaign, judge: Judge, stop: Stop) -> int:
     """How many runs are kept for the report."""
-    if campaign.closing:
+    if campaign.closing or not stop.is_bounded:
         return 0
     wanted = stop.for_report(campaign, judge.closing_runs(campaign.history))
     nothing_kept = campaign.history.incumbent.number == 0

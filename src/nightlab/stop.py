@@ -135,6 +135,11 @@ class Stop:
             return "the next run would not end before the deadline"
         return ""
 
+    @property
+    def is_bounded(self) -> bool:
+        """Whether runs or time may run out, so that some are to be kept for the report."""
+        return self.run_limit is not None or self.deadline is not None
+
     def for_report(self, campaign: Campaign, wanted: int) -> int:
         """How many of the runs that the report wants are kept for it.
 

@@ -24,7 +24,6 @@ from nightlab.judge.visible import (
     sameness,
     seeds_needed,
     smallest_visible,
-    standing,
 )
 from nightlab.program.policy import parse_policy
 from nightlab.types import Decision, Direction, History, Outcome, Purpose, Run, Trial
@@ -108,9 +107,9 @@ def test_the_judge_itself_finds_about_as_many() -> None:
 
 def test_an_open_trial_has_evidence_as_its_verdict_would() -> None:
     night = Night(1.5, random.Random(2))
-    assert standing(night.judge, night.history, night.trials[1]) == {}
+    assert night.judge.standing(night.history, night.trials[1]) == {}
     night.step()
-    so_far = standing(night.judge, night.history, night.trials[1])
+    so_far = night.judge.standing(night.history, night.trials[1])
     assert so_far["seeds"]["trial"] == 1 and so_far["boundary"] is None
 
 

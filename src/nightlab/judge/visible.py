@@ -13,8 +13,6 @@ from typing import Any
 
 from nightlab.judge.boundary import boundary, dropped_below
 from nightlab.judge.noise import Noise
-from nightlab.judge.seedwise import SeedwiseJudge
-from nightlab.types import History, Trial
 
 POWER = 0.8
 """A visible improvement is found so often."""
@@ -175,11 +173,6 @@ def _difference(ours: Any, theirs: Any, pairing: float) -> tuple[Any, float]:
     u, w = own * mine + cross * both, own * both + cross * mine + rest
     scale = a * b - c * c
     return ((b * u - c * w) - (a * w - c * u)) / scale, math.sqrt((a + b + 2 * c) / scale)
-
-
-def standing(judge: SeedwiseJudge, history: History, trial: Trial) -> dict[str, Any]:
-    """The evidence on an open trial so far, as its verdict would have it; empty before any."""
-    return judge.standing(history, trial)
 
 
 # -- what values look like -------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from typing import Any
 
 from nightlab.campaign import Campaign
 from nightlab.judge.seedwise import SeedwiseJudge
-from nightlab.judge.visible import standing
 from nightlab.program.quantity import format_seconds
 from nightlab.remember.events import IncumbentReviewed
 from nightlab.report.confirmed import confirmed_data, confirmed_line
@@ -84,7 +83,7 @@ def show(
     """`nightlab show N --json`: one trial, whole. A judge says where an open one stands."""
     verdict, failed = trial.verdict, trial.failed or trial.aborted
     is_open = trial.number > 0 and verdict is None
-    so_far = standing(judge, history, trial) if judge and is_open else {}
+    so_far = judge.standing(history, trial) if judge and is_open else {}
     evidence = dict(verdict.evidence) if verdict else so_far
     best = trial.number > 0 and trial.number == history.incumbent.number
     return {
