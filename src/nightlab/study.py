@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from nightlab.campaign import Campaign, OnEvent, Place
@@ -31,6 +32,9 @@ from nightlab.run import Setting as RunSetting
 from nightlab.run.build import build_runner
 from nightlab.run.inputs import fingerprint, missing_inputs
 from nightlab.run.platform import detect_platform
+from nightlab.run.sandbox import Tested
+from nightlab.run.sandbox.choose import choose_sandbox
+from nightlab.run.sandbox.surroundings import Surroundings
 from nightlab.settings import Settings
 from nightlab.stop import Stop
 from nightlab.types import Job, NightlabError, Progress, Purpose
@@ -168,7 +172,7 @@ class Study:
             state=builder.state(builder.baseline),
             parameters=parameters,
             platform=detect_platform(run.parallel).as_dict(),
-            isolation="none",
+            isolation=self.sandbox.name,
             budget=run.budget_text,
             study=self.program.title,
         )
@@ -318,6 +322,20 @@ class Study:
         limit = self.settings.run.time_limit
         return Watch(self.program.policy, self.judge_settings, schedule, limit)
 
+    @cached_property
+    def sandbox(self) -> Tested:
+        """What confines runs on this machine: tried once. Raises NightlabError where the settings
+        require one that does not work here."""
+        run = self.settings.run
+        around = Surroundings(self.folder, self.hidden, run.holdout, run.network)
+        return choose_sandbox(run.isolation, around, self.scratch.with_suffix(".probes"))
+
+    @property
+    def hidden(self) -> list[Path]:
+        """Folders that no run may see: checkouts, the ledger, what other runs leave."""
+        checkouts = self.repository.checkouts()
+        return [*checkouts, *checkouts.values(), self.repository.common, self.scratch.parent]
+
     def runner(self, on_progress: OnProgress, keep_open: Sequence[int] = ()) -> Runner:
         """The runner that the run section names."""
         setting = RunSetting(
@@ -327,6 +345,9 @@ class Study:
             scratch=self.scratch,
             on_progress=on_progress,
             keep_open=keep_open,
+            sandbox=self.sandbox.sandbox,
+            hidden=self.hidden,
+            caches=self.home / "caches",
         )
         return build_runner(self.settings.run, setting)
 

@@ -263,7 +263,7 @@ def broken(folder: Path, old: str, new: str, program: str = CALL_PROGRAM) -> Pat
         ("    x: {type", "    z: {type", "z is not set in p.yaml"),
         ("with: random", "with: randon", 'did you mean "random"'),
         ("call: sim:evaluate", "call: sim:evaluate\n  where: mars", "no runner 'mars'"),
-        ("call: sim:evaluate", "call: sim:evaluate\n  isolation: required", "no sandbox yet"),
+        ("call: sim:evaluate", "call: sim:evaluate\n  isolation: gaol", "bubblewrap"),
         ("call: sim:evaluate", "call: sim:evaluate\n  inputs: [data]", "input data is missing"),
     ],
 )

@@ -37,11 +37,6 @@ def test_calls_run_here(tmp_path: Path) -> None:
     assert isinstance(runner.experiment, CallExperiment)
 
 
-def test_isolation_is_not_pretended(tmp_path: Path) -> None:
-    with pytest.raises(NightlabError, match="isolation is required"):
-        build(tmp_path, train="x", isolation="required")
-
-
 @pytest.mark.parametrize(
     ("where", "complaint"),
     [

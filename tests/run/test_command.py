@@ -343,14 +343,27 @@ class TestProtectedFiles:
         )
         assert lab.measure().outcome is Outcome.OK
 
-    def test_writing_it_anew_as_it_was_changes_nothing(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        "put_back",
+        [
+            "open('prepare.py', 'w').write('x')",
+            "os.rename('prepare.py', 'y'); shutil.copy2('y', 'prepare.py')",
+            "os.utime('prepare.py', ns=(was.st_atime_ns, was.st_mtime_ns))",
+        ],
+    )
+    def test_one_that_is_changed_and_put_back_is_told_by_its_times(
+        self, tmp_path: Path, put_back: str
+    ) -> None:
         lab = script(
             tmp_path,
-            "s = open('prepare.py').read(); open('prepare.py', 'w').write(s); print('loss: 1')",
+            "import os, shutil; was = os.stat('prepare.py'); open('prepare.py', 'a').write('');"
+            f"{put_back}; print('loss: 1')",
             files={"prepare.py": "x"},
             protected=["prepare.py"],
         )
-        assert lab.measure().outcome is Outcome.OK
+        measured = lab.measure()
+        assert measured.outcome is Outcome.HARNESS_CHANGED
+        assert "prepare.py" in measured.detail
 
 
 class TestTwoHalves:
@@ -395,7 +408,8 @@ class TestTwoHalves:
     def test_what_is_confirmed_is_scored_on_the_holdout_and_train_is_not_told(
         self, tmp_path: Path, purpose: Purpose
     ) -> None:
-        spy = "import os; print('split', os.environ.get('NIGHTLAB_SPLIT'), file=sys.stderr)\n"
+        spy = "import os; print('split', os.environ.get('NIGHTLAB_SPLIT'), file=sys.stderr);"
+        spy += "print(*[n for n in os.environ if 'PURPOSE' in n], file=sys.stderr)\n"
         files = {
             name: text.replace("seen()\n", f"seen(); {spy}", 2) for name, text in HALVES.items()
         }
@@ -405,7 +419,7 @@ class TestTwoHalves:
         split = "holdout" if purpose is Purpose.CONFIRM else "val"
         assert f"split {split}" in lab.log("evaluate")
         assert "split None" in lab.log() and "split None" in lab.log("serve")
-        assert "NIGHTLAB_PURPOSE" not in lab.experiment._environment(lab.job())
+        assert not any("PURPOSE" in lab.log(half) for half in ("", "serve", "evaluate"))
 
     def test_only_artifacts_pass_from_train_on(self, tmp_path: Path) -> None:
         text = TRAIN + "open('note', 'w').write('to evaluate'); open('deep', 'w')"
@@ -436,7 +450,7 @@ class TestTwoHalves:
         lab = halves(tmp_path, files={name: fds + text for name, text in HALVES.items()})
         assert lab.measure().outcome is Outcome.OK
         counts = [lab.log(half).split("fds ")[1].split()[0] for half in ("", "serve", "evaluate")]
-        assert counts == ["3", "3", "5"]
+        assert counts == ["3", "3", "7"]
 
     def test_evaluate_hears_the_end_of_a_serve_that_dies(self, tmp_path: Path) -> None:
         prepare = EVALUATE.replace('print("ghts", file=questions)', "")

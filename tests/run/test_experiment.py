@@ -61,8 +61,8 @@ class TestSlot:
         return Slot(sample_job(5, 1, bench.folder), bench.folder, bench.processes)
 
     def start(self, slot: Slot, bench: Bench, program: str, **given: object) -> int:
-        command = shlex.join([*PYTHON, program])
-        return slot.start(command, bench.folder, {}, slot.job.log, **{"timeout": 10, **given})
+        argv = [*PYTHON, program]
+        return slot.start(argv, bench.folder, {}, slot.job.log, **{"timeout": 10, **given})
 
     def test_output_and_errors_are_added_to_the_log(self, slot: Slot, bench: Bench) -> None:
         slot.job.log.write_text("before\n")
@@ -96,7 +96,7 @@ class TestSlot:
     def test_a_failed_start_leaves_no_descriptor(self, slot: Slot, bench: Bench) -> None:
         before = sum(1 for _ in Path("/proc/self/fd").iterdir())
         with pytest.raises(FileNotFoundError):
-            slot.start("no-such-program", bench.folder, {}, slot.job.log, timeout=1)
+            slot.start(["no-such-program"], bench.folder, {}, slot.job.log, timeout=1)
         assert sum(1 for _ in Path("/proc/self/fd").iterdir()) <= before
         assert slot.pids == []
 

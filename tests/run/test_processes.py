@@ -123,7 +123,7 @@ def test_extra_descriptors_arrive_and_are_named_in_the_variable(bench: Bench) ->
         "read, write = map(int, os.environ['CHANNEL'].split(','))\n"
         "os.write(write, os.read(read, 100)[::-1])"
     )
-    pid = bench.start(program, extra=(back, theirs), variable="CHANNEL")
+    pid = bench.start(program, extra=(back, theirs), variables=["CHANNEL"])
     for fd in (back, forth, theirs):
         os.close(fd)
     with os.fdopen(ours, "rb") as file:
@@ -134,10 +134,10 @@ def test_extra_descriptors_arrive_and_are_named_in_the_variable(bench: Bench) ->
 def test_no_descriptor_leaks_into_a_process(bench: Bench, tmp_path: Path) -> None:
     ours, theirs = os.pipe()
     os.set_inheritable(ours, True)
-    bench.start("import time; time.sleep(600)", extra=(ours, theirs), variable="CHANNEL")
+    bench.start("import time; time.sleep(600)", extra=(ours, theirs), variables=["CHANNEL"])
     _, said = bench.run(OPEN)
     assert json.loads(said) == [0, 1, 2]
-    _, said = bench.run(OPEN, extra=(theirs,), variable="CHANNEL")
+    _, said = bench.run(OPEN, extra=(theirs,), variables=["CHANNEL"])
     assert len(json.loads(said)) == 4
     os.close(ours)
     os.close(theirs)
@@ -147,7 +147,7 @@ def test_no_descriptor_leaks_in_the_caller_or_in_the_warden(bench: Bench) -> Non
     warden = int(bench.run("import os; print(os.getppid())")[1])
     before = open_descriptors(), open_descriptors(warden)
     ours, theirs = os.pipe()
-    started = [bench.start("", extra=(ours, theirs), variable="CHANNEL") for _ in range(50)]
+    started = [bench.start("", extra=(ours, theirs), variables=["CHANNEL"]) for _ in range(50)]
     for number in range(10):
         with pytest.raises(OSError):
             bench.start("", folder=bench.folder / f"nowhere{number}")

@@ -62,7 +62,7 @@ def test_one_command_or_one_call_is_enough(one: dict[str, str]) -> None:
         ({"train": "x", "seeds": [-1]}, "seeds lie between"),
         ({"train": "x", "seeds": [2**31]}, "seeds lie between"),
         ({"train": "x", "parallel": 0}, "greater than or equal to 1"),
-        ({"train": "x", "isolation": "maybe"}, "'auto', 'required' or 'none'"),
+        ({"train": "x", "isolation": "maybe"}, "'auto', 'required', 'none', 'bubblewrap'"),
         ({"train": "x", "budget": "0"}, "above zero"),
         ({"train": "x", "budget": "5 apples"}, "is not a budget"),
         ({"train": "x", "timeout": "5 steps"}, "is not a duration"),

@@ -203,7 +203,7 @@ class TestLookingAtProcesses:
     def test_a_child_forgets_relatives_that_have_died(self, living: set[int]) -> None:
         with subprocess.Popen(["sleep", "600"]) as process:
             try:
-                child = Child(process, {})
+                child = Child(process, {}, 2)
                 child.family |= {2**22 + 1, 2**22 + 2}
                 child.sample(living)
                 assert child.family == {process.pid, *living}

@@ -1,4 +1,4 @@
-"""Amounts as people write them: `5 min`, `2000 steps`, `10M tokens`, `5%`."""
+"""Amounts as people write them: `5 min`, `2000 steps`, `10M tokens`, `5%`, `8 GB`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ Unit = Literal["seconds", "steps", "tokens"]
 
 _NUMBER = r"(?P<number>\d+(?:_\d+)*(?:\.\d+)?(?:[eE][+-]?\d+)?)"
 _AMOUNT = re.compile(rf"^\s*{_NUMBER}\s*(?P<scale>[kKMBG](?![a-zA-Z]))?\s*(?P<unit>[a-zA-Z]*)\s*$")
+_SIZE = re.compile(rf"^\s*{_NUMBER}\s*(?P<unit>(?:[kKMGT]i?)?[bB]?)\s*$")
+_BYTES = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12} | {
+    f"{letter}I": 2.0 ** (10 * power) for power, letter in enumerate("KMGT", 1)
+}
 _SECONDS = {
     "": 1.0,
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1.0),
@@ -94,6 +98,18 @@ def parse_share(text: object) -> float:
     return share
 
 
+def parse_bytes(text: object) -> int:
+    """Read a size: `8 GB`, `500 MB`, or bytes. Raises ValueError with the mend."""
+    mend = f"{text!r} is not a size; write 8 GB or 500 MB"
+    if isinstance(text, bool) or not isinstance(text, (int, float, str)):
+        raise ValueError(mend)
+    found = _SIZE.match(str(text))
+    if not found:
+        raise ValueError(mend)
+    number = float(found["number"].replace("_", "")) * _BYTES[found["unit"].upper().rstrip("B")]
+    return round(_positive(number, text))
+
+
 def _read_budget(value: Any) -> Any:
     return parse_budget(value)
 
@@ -101,6 +117,15 @@ def _read_budget(value: Any) -> Any:
 BudgetText = Annotated[Budget, BeforeValidator(_read_budget)]
 Seconds = Annotated[float, BeforeValidator(parse_seconds)]
 Share = Annotated[float, BeforeValidator(parse_share)]
+Bytes = Annotated[int, BeforeValidator(parse_bytes)]
+
+
+def format_bytes(size: float) -> str:
+    """`8 GB`, `1.5 MB`: for people."""
+    for unit, scale in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= scale:
+            return f"{size / scale:.3g} {unit}"
+    return f"{size:g} bytes"
 
 
 def format_seconds(seconds: float) -> str:

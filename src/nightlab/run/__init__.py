@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
+from nightlab.run.sandbox import NoSandbox, Sandbox
 from nightlab.types import Job, Measurement, Outcome, Progress
 
 OnProgress = Callable[[Progress], None]
@@ -20,7 +21,8 @@ class Setting:
 
     `study` is the folder of program.md, `prefix` its place in the repository, `metric` the primary
     metric, `scratch` a folder for the runner alone, `keep_open` descriptors that live as long as
-    any process of a run may.
+    any process of a run may. Runs are confined by `sandbox` and see nothing in `hidden`; what the
+    baseline compiles is kept in `caches`.
     """
 
     study: Path
@@ -29,6 +31,9 @@ class Setting:
     scratch: Path
     on_progress: OnProgress = lambda _: None
     keep_open: Sequence[int] = ()
+    sandbox: Sandbox = field(default_factory=NoSandbox)
+    hidden: Sequence[Path] = ()
+    caches: Path | None = None
 
 
 class Runner(Protocol):

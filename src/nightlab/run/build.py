@@ -9,8 +9,10 @@ from nightlab.program.problem import did_you_mean
 from nightlab.run import Runner, Setting
 from nightlab.run.call import CallExperiment
 from nightlab.run.command import CommandExperiment
+from nightlab.run.confinement import Confinement
 from nightlab.run.experiment import Experiment
 from nightlab.run.local import LocalRunner
+from nightlab.run.sandbox.surroundings import Surroundings
 from nightlab.run.settings import RunSettings
 from nightlab.types import NightlabError
 
@@ -19,10 +21,6 @@ Build = Callable[[RunSettings, Setting], Runner]
 
 def build_runner(settings: RunSettings, setting: Setting) -> Runner:
     """The runner that `run.where` names. Raises NightlabError listing what there is."""
-    if settings.isolation == "required":
-        raise NightlabError(
-            "run.isolation is required, and this version has no sandbox yet; write auto or none"
-        )
     build = RUNNERS.get(settings.where) or _load(settings.where)
     return build(settings, setting)
 
@@ -30,10 +28,12 @@ def build_runner(settings: RunSettings, setting: Setting) -> Runner:
 def _local(settings: RunSettings, setting: Setting) -> Runner:
     experiment: Experiment
     place = (setting.study, setting.prefix, setting.metric)
+    around = Surroundings(setting.study, setting.hidden, settings.holdout, settings.network)
+    confinement = Confinement(setting.sandbox, around, settings)
     if settings.call:
-        experiment = CallExperiment(settings, *place, setting.scratch)
+        experiment = CallExperiment(settings, *place, setting.scratch, confinement)
     else:
-        experiment = CommandExperiment(settings, *place)
+        experiment = CommandExperiment(settings, *place, confinement, setting.caches)
     return LocalRunner(
         experiment,
         setting.scratch,

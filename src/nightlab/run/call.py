@@ -9,15 +9,16 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nightlab.run.environment import base_environment, interpreter
+from nightlab.run.confinement import Confinement
 from nightlab.run.experiment import Slot, Steps, Told, Wait
-from nightlab.run.inputs import lay_inputs
+from nightlab.run.folder import RunFolder
+from nightlab.run.limits import beyond, limits_for
 from nightlab.run.output import OUT_OF_MEMORY, measured
 from nightlab.run.processes import Processes, devnull
 from nightlab.run.settings import RunSettings
@@ -25,6 +26,7 @@ from nightlab.types import Job, Measurement, Outcome
 
 _SCRIPT = Path(__file__).with_name("call_worker.py")
 _MOST_TOLD = 100
+_LONGEST = 1 << 24
 
 
 @dataclass
@@ -36,6 +38,7 @@ class Worker:
     folder: Path
     requests: int
     replies: int
+    printed: int
     buffer: bytes = field(default=b"")
 
     def ask(self, request: dict[str, object]) -> None:
@@ -52,16 +55,32 @@ class Worker:
         return bool(poll.poll(0))
 
     def messages(self) -> list[dict[str, Any]] | None:
-        """What it has said since the last call; None where it has died."""
+        """What it has said since the last call; None where it has died.
+
+        Raises ValueError where it said something that is no message: the function shares its
+        process, and may have written there.
+        """
         data = os.read(self.replies, 1 << 16)
         if not data:
             return None
         *lines, self.buffer = (self.buffer + data).split(b"\n")
-        return [json.loads(line) for line in lines]
+        if len(self.buffer) > _LONGEST:
+            raise ValueError("a message without end")
+        return [_message(line) for line in lines]
+
+    def hand_over_log(self, log: Path) -> None:
+        """Move what it has printed since the last time, if anything, to the end of `log`."""
+        size = os.fstat(self.printed).st_size
+        if size:
+            with log.open("ab") as file:
+                done = 0
+                while data := os.pread(self.printed, 1 << 20, done):
+                    done += file.write(data)
+            os.ftruncate(self.printed, 0)
 
     def close(self) -> None:
         """Let it see the end of its requests, which ends it."""
-        for fd in (self.requests, self.replies):
+        for fd in (self.requests, self.replies, self.printed):
             os.close(fd)
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -70,14 +89,21 @@ class CallExperiment:
     """Calls `module:function(parameters, seed[, report])`; one worker per slot and code version."""
 
     def __init__(
-        self, settings: RunSettings, study: Path, prefix: str, metric: str, scratch: Path
+        self,
+        settings: RunSettings,
+        study: Path,
+        prefix: str,
+        metric: str,
+        scratch: Path,
+        confinement: Confinement | None = None,
     ) -> None:
         self.settings = settings
         self.study = study
         self.prefix = prefix
         self.metric = metric
         self.scratch = scratch
-        self.environment = base_environment(study, settings.parallel)
+        self.confinement = confinement or Confinement.none(study, settings)
+        self.limits = limits_for(settings, self.confinement.device)
         self.idle: list[Worker] = []
         self.busy: dict[int, Worker] = {}
         self._progress: dict[int, list[Told]] = {}
@@ -93,29 +119,40 @@ class CallExperiment:
             self._progress.pop(job.run, None)
             self.busy.pop(job.run).close()
             raise
+        except (ValueError, TypeError) as error:
+            answer = {"error": f"the worker said what it may not ({error})", "broken": True}
         del self.busy[job.run]
+        worker.hand_over_log(job.log)
         seconds = time.monotonic() - began
-        if answer is not None:
+        if answer is not None and "broken" not in answer:
             self.idle.append(worker)
             slot.pids.remove(worker.pid)
-            _drop_if_empty(job.log)
             return self._measure(job, answer, seconds)
         late = seconds >= self.settings.time_limit
         slot.processes.kill(worker.pid, grace=0.5)
         worker.close()
         ended = yield Wait(pid=worker.pid)
         assert not isinstance(ended, bool)
+        if answer is not None:
+            return self._measure(job, answer, seconds)
+        if ended.why in ("memory", "processes", "output"):
+            outcome = Outcome.OUT_OF_MEMORY if ended.why == "memory" else Outcome.CRASH
+            detail = beyond(ended.why, self.limits)
+            return Measurement(job.run, outcome, seconds=seconds, detail=detail)
         if late:
             detail = f"killed after {self.settings.time_limit:g} s (run.timeout)"
             return Measurement(job.run, Outcome.TIMEOUT, seconds=seconds, detail=detail)
-        if ended.code == -signal.SIGKILL:
+        signalled = -ended.code if ended.code < 0 else ended.code - 128
+        if signalled == signal.SIGKILL:
             detail = "killed by the system, most likely out of memory"
             return Measurement(job.run, Outcome.OUT_OF_MEMORY, seconds=seconds, detail=detail)
-        how = f"exit {ended.code}" if ended.code >= 0 else f"signal {-ended.code}"
+        how = f"exit {ended.code}" if signalled <= 0 else f"signal {signalled}"
         detail = f"the worker died ({how})"
         return Measurement(job.run, Outcome.CRASH, seconds=seconds, detail=detail)
 
-    def _answer(self, job: Job, worker: Worker, began: float):  # type: ignore[no-untyped-def]
+    def _answer(
+        self, job: Job, worker: Worker, began: float
+    ) -> Generator[Wait, object, dict[str, Any] | None]:
         """The worker's final message, None where it died or ran out of time."""
         deadline = began + self.settings.time_limit
         while (yield Wait(fd=worker.replies, deadline=deadline)):
@@ -146,7 +183,7 @@ class CallExperiment:
 
         A warm one that died since its last answer is no fault of this job's, and is replaced.
         """
-        request = {"parameters": job.parameters, "seed": job.seed, "log": str(job.log)}
+        request = {"parameters": job.parameters, "seed": job.seed}
         for worker in [worker for worker in self.idle if worker.code == job.code]:
             self.idle.remove(worker)
             if not worker.gone:
@@ -164,42 +201,60 @@ class CallExperiment:
         return worker
 
     def _start(self, job: Job, processes: Processes) -> Worker:
-        folder = Path(tempfile.mkdtemp(prefix="worker-", dir=self.scratch))
-        job.export(folder)
-        lay_inputs(self.study, folder / self.prefix, self.settings.inputs)
+        top = Path(tempfile.mkdtemp(prefix="worker-", dir=self.scratch))
+        folder = RunFolder(top / "call", self.study, self.prefix, self.settings)
+        folder.lay(job, pristine=False)
+        argv = [str(self.confinement.surroundings.python), str(_SCRIPT), str(self.settings.call)]
+        confined = self.confinement.confine(argv, folder, trusted=False, readable=[_SCRIPT])
         their_requests, our_requests = os.pipe()
         our_replies, their_replies = os.pipe()
+        printed = os.open(top / "printed", os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         empty = devnull()
         try:
             pid = processes.start(
-                [str(interpreter(self.study)), str(_SCRIPT), str(self.settings.call)],
-                folder=folder / self.prefix,
-                environment={**self.environment, "NIGHTLAB_BUDGET": self.settings.budget_text},
+                confined.argv,
+                folder=folder.working,
+                environment={
+                    **confined.environment,
+                    "NIGHTLAB_BUDGET": self.settings.budget_text,
+                },
                 mark=f"{os.getpid()}.worker.{our_requests}",
                 stdin=empty,
-                stdout=empty,
+                stdout=printed,
                 extra=(their_requests, their_replies),
-                variable="NIGHTLAB_CHANNEL",
+                variables=("NIGHTLAB_CHANNEL",),
+                limits=self.limits,
+                layers=confined.layers,
             )
         finally:
             for fd in (their_requests, their_replies, empty):
                 os.close(fd)
-        return Worker(job.code, pid, folder, our_requests, our_replies)
+        return Worker(job.code, pid, top, our_requests, our_replies, printed)
 
-    def _measure(self, job: Job, answer: dict[str, object], seconds: float) -> Measurement:
+    def _measure(self, job: Job, answer: dict[str, Any], seconds: float) -> Measurement:
         if "error" in answer:
             detail = str(answer["error"])
             memory = answer.get("memory") or OUT_OF_MEMORY.search(detail)
             outcome = Outcome.OUT_OF_MEMORY if memory else Outcome.CRASH
             return Measurement(job.run, outcome, seconds=seconds, detail=detail)
-        given = answer["metrics"]
-        assert isinstance(given, dict)
-        return measured(job.run, given, self.metric, str(self.settings.call), seconds)
+        return measured(job.run, answer["metrics"], self.metric, str(self.settings.call), seconds)
 
 
-def _drop_if_empty(log: Path) -> None:
-    try:
-        if log.stat().st_size == 0:
-            log.unlink()
-    except OSError:
-        pass
+def _message(line: bytes) -> dict[str, Any]:
+    """A message of a worker: progress, metrics or an error. Raises ValueError for anything else."""
+    said = json.loads(line)
+    if not isinstance(said, dict):
+        raise ValueError("not a message")
+    if "progress" in said:
+        _check_numbers(said.get("values"))
+        _check_numbers({} if said["progress"] is None else {"progress": said["progress"]})
+    elif "error" not in said:
+        _check_numbers(said.get("metrics"))
+    return said
+
+
+def _check_numbers(given: object) -> None:
+    if not isinstance(given, dict) or not all(
+        isinstance(value, (int, float)) for value in given.values()
+    ):
+        raise ValueError("not numbers by name")

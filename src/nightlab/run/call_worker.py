@@ -1,7 +1,8 @@
 """A warm process that calls a study's function again and again. Run as a script, by path.
 
 Requests and replies are JSON lines on two descriptors named in NIGHTLAB_CHANNEL; what the
-function prints goes to the log that the request names. It imports nothing from nightlab.
+function prints goes to standard output and error, which are open when it starts, and put back
+before each call. It imports nothing from nightlab.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ def main() -> None:
     read_fd, write_fd = (int(number) for number in os.environ.pop("NIGHTLAB_CHANNEL").split(","))
     os.set_inheritable(read_fd, False)
     os.set_inheritable(write_fd, False)
+    printed = os.dup(1)
     replies = os.fdopen(write_fd, "w", buffering=1)
     requests = os.fdopen(read_fd, "r", buffering=1)
     sys.path[0] = os.getcwd()
     function: Any = None
     for line in requests:
         request = json.loads(line)
-        _redirect(request["log"])
+        _redirect(printed)
         try:
             if function is None:
                 function = getattr(importlib.import_module(module_name), function_name)
@@ -46,13 +48,10 @@ def main() -> None:
         print(json.dumps(answer), file=replies)
 
 
-def _redirect(log: str) -> None:
-    """Standard output and error into the log, by fresh streams: a call may have closed the old."""
-    fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(fd, 1)
-    os.dup2(fd, 2)
-    if fd > 2:
-        os.close(fd)
+def _redirect(printed: int) -> None:
+    """Standard output and error by fresh streams: a call may have closed the old."""
+    os.dup2(printed, 1)
+    os.dup2(printed, 2)
     sys.stdout, sys.stderr = _stream(1), _stream(2)
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import stat
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from hashlib import blake2b
-from pathlib import Path, PurePosixPath
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fcntl import ioctl
+from pathlib import Path
+from struct import calcsize, unpack
+from termios import FIONREAD
+from typing import TypeAlias
 
-from nightlab.run.environment import base_environment
-from nightlab.run.experiment import Slot, Steps, Told, Wait
-from nightlab.run.inputs import lay_inputs, own_place
+from nightlab.run.confinement import Confinement
+from nightlab.run.experiment import Slot, Steps, Told, Wait, argv_of
+from nightlab.run.folder import RunFolder
+from nightlab.run.limits import beyond, limits_for
 from nightlab.run.output import (
     OUT_OF_MEMORY,
     Printed,
@@ -22,45 +24,53 @@ from nightlab.run.output import (
     new_progress,
     read_metrics,
     tail,
+    told_harness_changed,
 )
 from nightlab.run.processes import Ended
 from nightlab.run.settings import RunSettings
-from nightlab.types import Job, Measurement, Outcome, Purpose
+from nightlab.types import Measurement, Outcome, Purpose
 
 _LEAVING = 3.0
+
+Waiting: TypeAlias = Generator[Wait, "Ended | bool", Ended]
 
 
 class CommandExperiment:
     """Runs `train`, and where there is an `evaluate`, scores its artifacts in a folder of its own.
 
     `study` is the folder of program.md, `prefix` its place in the repository, `metric` the primary
-    metric's name.
+    metric's name, `caches` where compiled code is kept from one run to the next, if anywhere.
     """
 
-    def __init__(self, settings: RunSettings, study: Path, prefix: str, metric: str) -> None:
+    def __init__(
+        self,
+        settings: RunSettings,
+        study: Path,
+        prefix: str,
+        metric: str,
+        confinement: Confinement | None = None,
+        caches: Path | None = None,
+    ) -> None:
         self.settings = settings
         self.study = study
         self.prefix = prefix
         self.metric = metric
-        self.environment = base_environment(study, settings.parallel)
+        self.confinement = confinement or Confinement.none(study, settings)
+        self.caches = caches
+        self.limits = limits_for(settings, self.confinement.device)
 
     def steps(self, slot: Slot) -> Steps:
         began = time.monotonic()
+        run = _CommandRun(self, slot, began)
         try:
-            measured = yield from self._train(slot, began)
+            measured = yield from run.train()
             if measured.outcome is Outcome.OK and self.settings.evaluate:
-                measured = yield from self._evaluate(slot, began, measured)
+                measured = yield from run.evaluate(measured)
         except FileNotFoundError as error:
             measured = Measurement(slot.job.run, Outcome.CRASH, detail=str(error))
-        seconds = time.monotonic() - began
-        return Measurement(
-            measured.run,
-            measured.outcome,
-            measured.metrics,
-            measured.self_reported,
-            seconds,
-            measured.detail,
-        )
+        if measured.outcome is Outcome.OK and slot.job.purpose is Purpose.BASELINE:
+            run.keep_caches()
+        return replace(measured, seconds=time.monotonic() - began)
 
     def progress(self, slot: Slot) -> Sequence[Told]:
         told, slot.heard = new_progress(slot.job.log, slot.heard)
@@ -69,197 +79,249 @@ class CommandExperiment:
     def close(self) -> None:
         """Nothing outlives a run."""
 
-    def _train(self, slot: Slot, began: float) -> Steps:
-        job, folder = slot.job, slot.folder / "train"
-        self._lay(job, folder, pristine=False)
-        ended = yield from self._run(slot, str(self.settings.train), folder, job.log, began)
-        memory = {"peak_memory_mb": round(ended.peak_memory / 2**20, 1)}
-        changed = self._changed(job, folder)
+
+@dataclass
+class _CommandRun:
+    """One run in flight."""
+
+    experiment: CommandExperiment
+    slot: Slot
+    began: float
+    folders: dict[str, RunFolder] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.job = self.slot.job
+        self.settings = self.experiment.settings
+
+    def train(self) -> Steps:
+        job, folder = self.job, self._lay("train")
+        ended = yield from self._run(str(self.settings.train), folder, job.log)
+        own = {
+            "peak_memory_mb": round(ended.peak_memory / 2**20, 1),
+            "train_seconds": round(ended.seconds, 3),
+        }
+        changed = folder.changed(job.protected)
         if changed:
             detail = f"the run changed protected files: {', '.join(changed[:3])}"
             return Measurement(job.run, Outcome.HARNESS_CHANGED, detail=detail)
-        bad = self._bad_end(job, ended, job.log)
+        bad = self._bad_end(ended, job.log)
         if bad:
             return bad
+        if not self.settings.evaluate:
+            return self._judge_output(job.log, own, {})
         printed = read_metrics(job.log)
-        if self.settings.evaluate:
-            missing = self._collect(folder, job.artifacts)
-            if missing:
-                detail = f"train wrote no regular file {', '.join(missing)}"
-                return Measurement(job.run, Outcome.NO_METRIC, memory, printed.metrics, 0, detail)
-            return Measurement(job.run, Outcome.OK, memory, printed.metrics)
-        return self._judge_output(job, printed, memory, {})
+        missing = folder.collect(self.settings.artifacts, job.artifacts, self.settings.limits.file)
+        if missing:
+            detail = f"train wrote no regular file {', '.join(missing)}"
+            return Measurement(job.run, Outcome.NO_METRIC, own, printed.metrics, 0, detail)
+        return Measurement(job.run, Outcome.OK, own, printed.metrics)
 
-    def _evaluate(self, slot: Slot, began: float, trained: Measurement) -> Steps:
-        job, folder = slot.job, slot.folder / "evaluate"
-        log = job.log.with_suffix(".evaluate.log")
-        self._lay(job, folder, pristine=True)
-        self._hand_over(job.artifacts, folder)
-        if not self.settings.serve:
-            command, environment = str(self.settings.evaluate), self._evaluating(job)
-            ended = yield from self._run(slot, command, folder, log, began, environment)
-            memory = dict(trained.metrics)
+    def evaluate(self, trained: Measurement) -> Steps:
+        job, folder = self.job, self._lay("evaluate")
+        folder.hand_over(self.settings.artifacts, job.artifacts)
+        log, own = job.log.with_suffix(".evaluate.log"), dict(trained.metrics)
+        served: Ended | None = None
+        if self.settings.serve:
+            ended, served = yield from self._serve_and_evaluate(folder, log)
+            own["peak_memory_mb"] = max(own["peak_memory_mb"], round(served.peak_memory / 2**20, 1))
         else:
-            ended, served = yield from self._serve_and_evaluate(slot, folder, log, began)
-            peak = max(trained.metrics["peak_memory_mb"], served.peak_memory / 2**20)
-            memory = {"peak_memory_mb": round(peak, 1)}
-        if self._changed(job, folder):
+            ended = yield from self._run(str(self.settings.evaluate), folder, log)
+        if folder.changed(job.protected):
             return Measurement(job.run, Outcome.HARNESS_CHANGED, detail="the harness was changed")
-        bad = self._bad_end(job, ended, log)
-        if bad and self.settings.serve and served.why != "killed":
-            first = self._bad_end(job, served, job.log.with_suffix(".serve.log"))
+        bad = self._bad_end(ended, log)
+        found = told_harness_changed(log) if bad else ""
+        if found:
+            return Measurement(job.run, Outcome.HARNESS_CHANGED, detail=found)
+        if bad and served and served.why != "killed":
+            first = self._bad_end(served, job.log.with_suffix(".serve.log"))
             if first:
                 return replace(first, detail=f"serve: {first.detail}")
-        return bad or self._judge_output(job, read_metrics(log), memory, trained.self_reported)
+        return bad or self._judge_output(log, own, trained.self_reported)
 
-    def _serve_and_evaluate(self, slot: Slot, folder: Path, log: Path, began: float):  # type: ignore[no-untyped-def]
-        """Join the candidate's `serve` and the harness by two pipes that nobody else holds."""
-        job, candidate = slot.job, slot.folder / "serve"
-        self._lay(job, candidate, pristine=False)
-        self._hand_over(job.artifacts, candidate)
-        questions_out, questions_in = os.pipe()
-        answers_out, answers_in = os.pipe()
-        left = self._left(job, began)
-        served_by = None
-        try:
-            served_by = slot.start(
-                str(self.settings.serve),
-                candidate / self.prefix,
-                self._environment(job),
-                job.log.with_suffix(".serve.log"),
-                timeout=left,
-                stdin=questions_out,
-                stdout=answers_in,
-            )
-            evaluated_by = slot.start(
-                str(self.settings.evaluate),
-                folder / self.prefix,
-                self._evaluating(job),
-                log,
-                timeout=left,
-                extra=(answers_out, questions_in),
-                variable="NIGHTLAB_SERVE",
-            )
-        except FileNotFoundError:
-            if served_by is not None:
-                slot.processes.kill(served_by, grace=0)
-            raise
-        finally:
-            for fd in (questions_out, questions_in, answers_out, answers_in):
-                os.close(fd)
-        ended = yield Wait(pid=evaluated_by)
-        slot.processes.kill(served_by, grace=_LEAVING)
-        served = yield Wait(pid=served_by)
+    def keep_caches(self) -> None:
+        """What the baseline has compiled, for all who come after."""
+        if self.experiment.caches:
+            for folder in self.folders.values():
+                folder.private.store_cache(self.experiment.caches)
+
+    # -- the candidate and the harness, joined -----------------------------------------------------
+
+    def _serve_and_evaluate(
+        self, folder: RunFolder, log: Path
+    ) -> Generator[Wait, Ended | bool, tuple[Ended, Ended]]:
+        """Join the candidate's `serve` and the harness by pipes that nobody else holds.
+
+        A second, fresh candidate answers what the harness asks on the descriptors NIGHTLAB_AUDIT:
+        it is started when the first question comes.
+        """
+        with _Pipes(4) as pipes:
+            asked, answers, audit_asked, audit_answers = pipes.ends
+            served_by = self._start_serving("serve", asked[0], answers[1])
+            theirs = (answers[0], asked[1], audit_answers[0], audit_asked[1])
+            variables, command = ("NIGHTLAB_SERVE", "NIGHTLAB_AUDIT"), str(self.settings.evaluate)
+            try:
+                evaluated_by = self._start(command, folder, log, extra=theirs, variables=variables)
+            except FileNotFoundError:
+                self.slot.processes.kill(served_by, grace=0)
+                raise
+            pipes.close(*theirs, asked[0], answers[1])
+            audited_by = 0
+            ended = yield Wait(pid=evaluated_by, fd=audit_asked[0])
+            if not isinstance(ended, Ended):
+                if _holds_something(audit_asked[0]):
+                    audited_by = self._start_serving("audit", audit_asked[0], audit_answers[1])
+                pipes.close(audit_asked[0], audit_answers[1])
+                ended = yield Wait(pid=evaluated_by)
+        assert isinstance(ended, Ended)
+        served = yield from self._leave(served_by)
+        if audited_by:
+            yield from self._leave(audited_by)
         return ended, served
 
-    def _run(  # type: ignore[no-untyped-def]
+    def _start_serving(self, name: str, questions: int, answers: int) -> int:
+        candidate = self._lay(name)
+        candidate.hand_over(self.settings.artifacts, self.job.artifacts)
+        log = self.job.log.with_suffix(f".{name}.log")
+        command = str(self.settings.serve)
+        return self._start(command, candidate, log, stdin=questions, stdout=answers)
+
+    def _leave(self, pid: int) -> Waiting:
+        """See a candidate off that has nobody left to answer."""
+        self.slot.processes.kill(pid, grace=_LEAVING)
+        ended = yield Wait(pid=pid)
+        assert isinstance(ended, Ended)
+        return ended
+
+    # -- processes ---------------------------------------------------------------------------------
+
+    def _lay(self, name: str) -> RunFolder:
+        """A fresh folder for one process; `evaluate` alone gets the harness as it was."""
+        ours = self.experiment
+        path = self.slot.folder / name
+        folder = RunFolder(path, ours.study, ours.prefix, self.settings)
+        folder.lay(self.job, pristine=name == "evaluate")
+        folder.seal(tuple(self.job.protected))
+        if ours.caches and name != "evaluate":
+            folder.private.fill_cache(ours.caches)
+        self.folders[name] = folder
+        return folder
+
+    def _run(self, command: str, folder: RunFolder, log: Path) -> Waiting:
+        ended = yield Wait(pid=self._start(command, folder, log))
+        assert isinstance(ended, Ended)
+        return ended
+
+    def _start(
         self,
-        slot: Slot,
         command: str,
-        folder: Path,
+        folder: RunFolder,
         log: Path,
-        began: float,
-        environment: Mapping[str, str] | None = None,
-    ):
-        given, left = environment or self._environment(slot.job), self._left(slot.job, began)
-        pid = slot.start(command, folder / self.prefix, given, log, timeout=left)
-        return (yield Wait(pid=pid))
+        *,
+        stdin: int | None = None,
+        stdout: int | None = None,
+        extra: Sequence[int] = (),
+        variables: Sequence[str] = (),
+    ) -> int:
+        ours, trusted = self.experiment, folder.path.name == "evaluate"
+        confined = ours.confinement.confine(argv_of(command), folder, trusted)
+        return self.slot.start(
+            confined.argv,
+            folder.working,
+            {**confined.environment, **self._told(trusted)},
+            log,
+            timeout=self._left(),
+            stdin=stdin,
+            stdout=stdout,
+            extra=extra,
+            variables=variables,
+            limits=ours.limits,
+            layers=confined.layers,
+        )
 
-    def _left(self, job: Job, began: float) -> float:
-        return max(0.1, self.settings.time_limit * job.times - (time.monotonic() - began))
+    def _left(self) -> float:
+        spent = time.monotonic() - self.began
+        return max(0.1, self.settings.time_limit * self.job.times - spent)
 
-    def _environment(self, job: Job) -> dict[str, str]:
-        return {
-            **self.environment,
+    def _told(self, trusted: bool) -> Mapping[str, str]:
+        """What a process is told of its run. Only `evaluate` hears which data it is scored on:
+        what is confirmed is scored on data that no decision has used."""
+        job = self.job
+        told = {
             "NIGHTLAB_SEED": str(job.seed),
             "NIGHTLAB_BUDGET": self.settings.budget_times(job.times),
             "NIGHTLAB_TRIAL": str(job.trial),
         }
-
-    def _evaluating(self, job: Job) -> dict[str, str]:
-        """That of `evaluate`: what is confirmed is scored on data that no decision has used."""
+        if not trusted:
+            return told
         last = self.settings.holdout and job.purpose is Purpose.CONFIRM
-        return {**self._environment(job), "NIGHTLAB_SPLIT": "holdout" if last else "val"}
+        return {**told, "NIGHTLAB_SPLIT": "holdout" if last else "val"}
 
-    def _lay(self, job: Job, folder: Path, pristine: bool) -> None:
-        """Fill a fresh folder: the trial's files without the holdout, or the harness with it."""
-        folder.mkdir(parents=True)
-        (job.harness if pristine else job.export)(folder)
-        hidden = () if pristine or not self.settings.evaluate else self.settings.holdout
-        inputs = (*self.settings.inputs, *(self.settings.holdout if pristine else ()))
-        lay_inputs(self.study, folder / self.prefix, inputs, hidden)
+    # -- what came of it ---------------------------------------------------------------------------
 
-    def _collect(self, folder: Path, store: Path) -> list[str]:
-        """Move artifacts out of the run's folder. Returns those that are not regular files."""
-        missing = []
-        for name in self.settings.artifacts:
-            made, kept = folder / self.prefix / name, store / name
-            try:
-                if not _is_regular(made, folder):
-                    raise FileNotFoundError(made)
-                kept.parent.mkdir(parents=True, exist_ok=True)
-                shutil.move(made, kept)
-                kept.chmod(stat.S_IRUSR | stat.S_IWUSR | stat.S_IRGRP | stat.S_IROTH)
-            except OSError:
-                missing.append(name)
-        return missing
-
-    def _hand_over(self, store: Path, folder: Path) -> None:
-        for name in self.settings.artifacts:
-            target = own_place(folder / self.prefix, name)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.unlink(missing_ok=True)
-            shutil.copyfile(store / name, target)
-
-    def _changed(self, job: Job, folder: Path) -> list[str]:
-        """Protected files that are not as they were laid."""
-        changed = []
-        hidden = tuple(f"{self.prefix}{PurePosixPath(name)}" for name in self.settings.holdout)
-        for name, expected in job.protected.items():
-            path = folder / name
-            try:
-                same = stat.S_ISREG(path.lstat().st_mode) and _digest(path) == expected
-            except OSError:
-                same = any(name == h or name.startswith(f"{h}/") for h in hidden)
-            if not same:
-                changed.append(name)
-        return changed
-
-    def _bad_end(self, job: Job, ended: Ended, log: Path) -> Measurement | None:
+    def _bad_end(self, ended: Ended, log: Path) -> Measurement | None:
         """The outcome of a process that did not simply succeed, None of one that did."""
-        words = last_words(log)
+        run, code = self.job.run, ended.code
         if ended.why == "timeout":
-            limit = self.settings.time_limit * job.times
+            limit = self.settings.time_limit * self.job.times
             detail = f"killed after {limit:g} s (run.timeout)"
-            return Measurement(job.run, Outcome.TIMEOUT, detail=detail)
-        if ended.code == 0:
+            return Measurement(run, Outcome.TIMEOUT, detail=detail)
+        if ended.why in ("memory", "processes", "output"):
+            outcome = Outcome.OUT_OF_MEMORY if ended.why == "memory" else Outcome.CRASH
+            detail = beyond(ended.why, self.experiment.limits)
+            return Measurement(run, outcome, detail=detail)
+        if code == 0:
             return None
+        words = last_words(log)
         if any(OUT_OF_MEMORY.search(line) for line in tail(log)):
-            return Measurement(job.run, Outcome.OUT_OF_MEMORY, detail=words)
-        if ended.code in (-signal.SIGKILL, 128 + signal.SIGKILL):
+            return Measurement(run, Outcome.OUT_OF_MEMORY, detail=words)
+        signalled = -code if code < 0 else code - 128
+        if signalled == signal.SIGKILL:
             detail = "killed by the system, most likely out of memory"
-            return Measurement(job.run, Outcome.OUT_OF_MEMORY, detail=detail)
-        how = f"exit {ended.code}" if ended.code > 0 else f"signal {-ended.code}"
-        return Measurement(job.run, Outcome.CRASH, detail=f"{words} ({how})" if words else how)
+            return Measurement(run, Outcome.OUT_OF_MEMORY, detail=detail)
+        how = f"exit {code}" if signalled <= 0 else f"signal {signalled}"
+        return Measurement(run, Outcome.CRASH, detail=f"{words} ({how})" if words else how)
 
     def _judge_output(
-        self, job: Job, printed: Printed, memory: dict[str, float], reported: Mapping[str, float]
+        self, log: Path, own: Mapping[str, float], reported: Mapping[str, float]
     ) -> Measurement:
-        metrics = {**printed.metrics, **memory}
-        if self.metric in printed.not_finite:
-            detail = f"{self.metric} is {printed.not_finite[self.metric]}"
-            return Measurement(job.run, Outcome.NOT_FINITE, metrics, reported, 0, detail)
-        if self.metric not in printed.metrics:
-            detail = f"no line `{self.metric}: <number>` was printed"
-            return Measurement(job.run, Outcome.NO_METRIC, metrics, reported, 0, detail)
-        return Measurement(job.run, Outcome.OK, metrics, reported)
+        """A measurement from what the metric's command printed, and what was measured here."""
+        printed = read_metrics(log)
+        run, metrics = self.job.run, {**printed.metrics, **own}
+        outcome, detail = self._verify(printed)
+        return Measurement(run, outcome, metrics, reported, 0, detail)
+
+    def _verify(self, printed: Printed) -> tuple[Outcome, str]:
+        metric = self.experiment.metric
+        if metric in printed.not_finite:
+            return Outcome.NOT_FINITE, f"{metric} is {printed.not_finite[metric]}"
+        if metric not in printed.metrics:
+            return Outcome.NO_METRIC, f"no line `{metric}: <number>` was printed"
+        if self.settings.metrics == "strict" and printed.repeated:
+            name, times = next(iter(printed.repeated.items()))
+            return Outcome.NO_METRIC, f"{name} was printed {times} times (run.metrics: strict)"
+        return Outcome.OK, ""
 
 
-def _is_regular(path: Path, folder: Path) -> bool:
-    """Whether it is a regular file, and really in `folder`: no link on the way leads out."""
-    inside = path.parent.resolve().is_relative_to(folder.resolve())
-    return inside and stat.S_ISREG(path.lstat().st_mode)
+class _Pipes:
+    """Pipes, each as its end to read and its end to write. On leaving, what is open is closed."""
+
+    def __init__(self, count: int) -> None:
+        self.ends = [os.pipe() for _ in range(count)]
+        self._open = {fd for pipe in self.ends for fd in pipe}
+
+    def __enter__(self) -> _Pipes:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close(*self._open)
+
+    def close(self, *fds: int) -> None:
+        for fd in fds:
+            self._open.discard(fd)
+            os.close(fd)
 
 
-def _digest(path: Path) -> str:
-    return blake2b(path.read_bytes(), digest_size=16).hexdigest()
+def _holds_something(fd: int) -> bool:
+    """Whether there is something to read; at the end of a pipe there is not."""
+    size = bytes(calcsize("i"))
+    return bool(unpack("i", ioctl(fd, FIONREAD, size))[0])

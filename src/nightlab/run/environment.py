@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _PASSED = {
@@ -40,14 +40,21 @@ def threads_for(slots: int) -> int:
 
 
 def base_environment(
-    study: Path, slots: int, outside: Mapping[str, str] | None = None
+    study: Path,
+    slots: int,
+    outside: Mapping[str, str] | None = None,
+    also: Sequence[str] = (),
 ) -> dict[str, str]:
-    """What every run of a study finds in its environment, before what is its own."""
+    """What every run of a study finds in its environment, before what is its own.
+
+    `also` are names of further variables to be passed on, secrets or not.
+    """
     outside = os.environ if outside is None else outside
     kept = {
         name: value
         for name, value in outside.items()
-        if (name in _PASSED or name.startswith(_PASSED_PREFIXES)) and not _SECRET.search(name)
+        if name in also
+        or ((name in _PASSED or name.startswith(_PASSED_PREFIXES)) and not _SECRET.search(name))
     }
     first = str(interpreter(study).parent)
     rest = outside.get("PATH", os.defpath)

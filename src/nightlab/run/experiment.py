@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from nightlab.run.processes import Ended, Processes, devnull
+from nightlab.run.processes import NO_LIMITS, Ended, Processes, devnull
 from nightlab.types import Job, Measurement
 
 _SHELL_SIGNS = set("|&;<>()$`*?[]{}~!\n=#")
@@ -50,7 +50,7 @@ class Slot:
 
     def start(
         self,
-        command: str,
+        argv: Sequence[str],
         folder: Path,
         environment: Mapping[str, str],
         log: Path,
@@ -59,14 +59,16 @@ class Slot:
         stdin: int | None = None,
         stdout: int | None = None,
         extra: Sequence[int] = (),
-        variable: str = "",
+        variables: Sequence[str] = (),
+        limits: Mapping[str, int] = NO_LIMITS,
+        layers: int = 0,
     ) -> int:
         """Start a command with its output in `log`; `stdout` takes it from there. Returns a pid."""
         empty = devnull()
         written = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         try:
             pid = self.processes.start(
-                argv_of(command),
+                argv,
                 folder=folder,
                 environment=environment,
                 mark=f"{os.getpid()}.{self.job.run}",
@@ -74,8 +76,10 @@ class Slot:
                 stdout=written if stdout is None else stdout,
                 stderr=written,
                 extra=extra,
-                variable=variable,
+                variables=variables,
                 timeout=timeout,
+                limits=limits,
+                layers=layers,
             )
         finally:
             os.close(written)

@@ -10,12 +10,14 @@ from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 
+from nightlab.run.sandbox.interpreter import PACKAGE
 from nightlab.types import NightlabError
 
 
 def missing_inputs(study: Path, inputs: Sequence[str]) -> list[str]:
     """Inputs that are not there."""
-    return [name for name in inputs if not _source(study, name).exists()]
+    there = (name for name in inputs if not name.startswith(PACKAGE))
+    return [name for name in there if not _source(study, name).exists()]
 
 
 def _source(study: Path, name: str) -> Path:

@@ -42,6 +42,7 @@ class Printed:
 
     metrics: dict[str, float] = field(default_factory=dict)
     not_finite: dict[str, float] = field(default_factory=dict)
+    repeated: dict[str, int] = field(default_factory=dict)
 
     def take(self, name: str, value: float) -> None:
         """The last value wins."""
@@ -168,3 +169,9 @@ def _progress_of(line: str) -> tuple[float, dict[str, float]] | None:
     }
     fraction = parse_number(match["fraction"]) / (100 if match["percent"] else 1)
     return min(max(fraction, 0.0), 1.0), pairs
+
+
+def told_harness_changed(log: Path) -> str:
+    """The reason on the last line `harness_changed: reason` of a log, "" where there is none."""
+    found = [m[1] for line in tail(log) if (m := re.match(r"harness_changed:\s*(.+)$", line))]
+    return found[-1][:300] if found else ""

@@ -12,15 +12,19 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from nightlab.types import NightlabError
 
 _SCRIPT = Path(__file__).with_name("warden.py")
+NO_LIMITS: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a process ended. `why` is `timeout` or `killed` where the warden ended it.
+    """How a process ended. `why` is why the warden ended it, "" where it did not.
+
+    That is `timeout`, `killed`, or the limit it was beyond: `memory`, `processes`, `output`.
 
     `code` is the exit status, negative for a signal; `peak_memory` in bytes, of the whole tree.
     """
@@ -74,23 +78,31 @@ class Processes:
         stdout: int,
         stderr: int | None = None,
         extra: Sequence[int] = (),
-        variable: str = "",
+        variables: Sequence[str] = (),
         timeout: float | None = None,
         grace: float = 5.0,
+        limits: Mapping[str, int] = NO_LIMITS,
+        layers: int = 0,
     ) -> int:
         """Start a process and return its pid. Descriptors stay the caller's to close.
 
-        `extra` descriptors are passed on; their numbers over there are put, comma-separated, in
-        the environment variable `variable`. Raises OSError where the program can't be started.
+        `limits` are `memory`, `data`, `file`, `output` in bytes, and `processes`; `layers` of the
+        processes are a sandbox's own, and not asked to end.
+
+        `extra` descriptors are passed on; their numbers over there are put, comma-separated and in
+        equal shares, in the environment `variables`. Raises OSError where the program can't be
+        started.
         """
         request = {
             "argv": list(argv),
             "folder": str(folder),
             "environment": dict(environment),
             "mark": mark,
-            "variable": variable,
+            "variables": list(variables),
             "timeout": timeout,
             "grace": grace,
+            "limits": dict(limits),
+            "layers": layers,
         }
         fds = [stdin, stdout, stdout if stderr is None else stderr, *extra]
         data = json.dumps(request).encode() + b"\n"

@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from nightlab.program.quantity import Budget, BudgetText, Seconds
+from nightlab.program.quantity import Budget, BudgetText, Bytes, Seconds
 from nightlab.program.settings import Section
 from nightlab.run.experiment import argv_of
+from nightlab.run.sandbox.interpreter import PACKAGE
+
+_RULED = ("LD_", "PYTHON", "NIGHTLAB_")
+"""How names of variables begin that lead a program to other code than its own."""
+
+
+class LimitSettings(Section):
+    """What a run may use, with all the processes that it starts. Beyond it, it is killed."""
+
+    memory: Bytes | None = None
+    """Memory in use, as `8 GB`. Without it: nine tenths of the machine's, shared by the runs that
+    are in flight.
+    """
+
+    processes: int = Field(default=1024, ge=1)
+    """How many processes there may be at a time."""
+
+    file: Bytes = 16_000_000_000
+    """The size of any one file that it writes, as `16 GB`. Beyond it, writing fails."""
+
+    output: Bytes = 1_000_000_000
+    """How much it may print, as `1 GB`."""
 
 
 class RunSettings(Section):
@@ -43,12 +66,14 @@ class RunSettings(Section):
     """
 
     inputs: tuple[str, ...] = ()
-    """Data that is not in git, as `[data]`: paths in the study, or absolute ones. The contents are
-    fingerprinted when the campaign begins; changed data needs a new campaign.
+    """Data that is not in git, as `[data]`: paths in the study, or absolute ones. Readable, never
+    writable. The contents are fingerprinted when the campaign begins; changed data needs a new one.
     """
 
     holdout: tuple[str, ...] = ()
-    """Paths that only `evaluate` finds in its folder, as `[data/val]`."""
+    """Paths that only `evaluate` can read, as `[data/val]`; or `package:NAME` for what lies in an
+    installed Python package. Without a sandbox they are just not laid into the others' folders.
+    """
 
     budget: BudgetText | None = None
     """What one run may spend, as `300` (seconds), `5 min`, `2000 steps` or `10M tokens`. The
@@ -71,10 +96,26 @@ class RunSettings(Section):
     parallel: int = Field(default=1, ge=1, le=1024)
     """How many runs at a time. They share the processors: each is told its number of threads."""
 
-    isolation: Literal["auto", "required", "none"] = "auto"
-    """Whether runs need a sandbox. This version has none: `required` refuses to run, the others run
-    without, and the report says so.
+    metrics: Literal["last", "strict"] = "last"
+    """What a name that is printed twice means: `last` takes its last value, `strict` makes it an
+    error.
     """
+
+    isolation: Literal["auto", "required", "none", "bubblewrap", "landlock"] = "auto"
+    """The sandbox of a run: `auto` takes the best that works here, and runs without where none
+    does; `required` then refuses. A kind by name requires that one. The report says which it was.
+    """
+
+    network: bool = False
+    """Whether runs may use the network. Without a sandbox nothing keeps them from it."""
+
+    environment: tuple[str, ...] = ()
+    """Names of variables that runs find besides the usual ones, as `[WANDB_API_KEY]`. What they
+    hold is no secret to any change then.
+    """
+
+    limits: LimitSettings = LimitSettings()
+    """What a run may use of the machine."""
 
     @field_validator("seeds")
     @classmethod
@@ -107,6 +148,24 @@ class RunSettings(Section):
             if ".." in PurePosixPath(path).parts:
                 raise ValueError(f"{path} must be a path inside the study, or an absolute one")
         return paths
+
+    @field_validator("inputs")
+    @classmethod
+    def _no_package(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
+        for path in paths:
+            if path.startswith(PACKAGE):
+                raise ValueError(f"{path}: packages are readable; only `holdout` names them")
+        return paths
+
+    @field_validator("environment")
+    @classmethod
+    def _names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+                raise ValueError(f"{name!r} is not the name of a variable; write the name alone")
+            if name.startswith(_RULED):
+                raise ValueError(f"{name} would change what is measured; it is not passed on")
+        return names
 
     @field_validator("call")
     @classmethod

@@ -11,7 +11,9 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import json
+import math
 import os
+import resource
 import select
 import signal
 import socket
@@ -39,31 +41,49 @@ def _prctl() -> Any:
 class Child:
     """One process on request, and everything it started."""
 
-    def __init__(self, process: subprocess.Popen[bytes], request: dict[str, Any]) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], request: dict[str, Any], output: int
+    ) -> None:
         now = time.monotonic()
         self.process = process
         self.started = now
         self.deadline = now + request["timeout"] if request.get("timeout") else None
         self.grace = float(request.get("grace", 5.0))
         self.mark = request.get("mark", "")
+        self.limits = request.get("limits") or {}
+        self.layers = request.get("layers", 0)
+        self.output = os.dup(output)
         self.kill_at: float | None = None
         self.why = ""
         self.peak = 0
+        self.memory = 0
         self.family = {process.pid}
 
     def terminate(self, why: str) -> None:
         if self.kill_at is None:
             self.why = why
             self.kill_at = time.monotonic() + self.grace
-            self._signal(signal.SIGTERM)
+            inside = set(descendants(self.process.pid, self.layers)) if self.layers else set()
+            if inside:
+                self._signal(signal.SIGTERM, inside)
+            else:
+                self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
         self._signal(signal.SIGKILL)
 
-    def _signal(self, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, number)
-        for pid in self.family & set(descendants(os.getpid())) - {self.process.pid}:
+    def end(self, why: str) -> None:
+        """Kill it for a reason, at once."""
+        self.why = self.why or why
+        self.kill_at = time.monotonic()
+        self.kill()
+
+    def _signal(self, number: int, only: set[int] | None = None) -> None:
+        if only is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, number)
+            only = self.family & set(descendants(os.getpid())) - {self.process.pid}
+        for pid in only:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, number)
 
@@ -74,21 +94,46 @@ class Child:
         """
         tree = set(descendants(self.process.pid))
         self.family = {self.process.pid} | tree | self.family & living
-        self.peak = max(self.peak, sum(resident(pid) for pid in self.family))
+        self.memory = sum(resident(pid) for pid in self.family)
+        self.peak = max(self.peak, self.memory)
+
+    def excess(self) -> str:
+        """Which limit it is beyond, "" for none."""
+        with contextlib.suppress(OSError):
+            if os.fstat(self.output).st_size > self.limits.get("output", math.inf):
+                return "output"
+        if len(self.family) - self.layers > self.limits.get("processes", math.inf):
+            return "processes"
+        return "memory" if self.memory > self.limits.get("memory", math.inf) else ""
+
+    def close(self) -> None:
+        os.close(self.output)
 
 
-def descendants(pid: int) -> list[int]:
-    """Every living process below `pid`; empty where the system doesn't tell."""
+def descendants(pid: int, below: int = 0) -> list[int]:
+    """Every living process below `pid`; empty where the system doesn't tell.
+
+    With `below`, those that have more than so many others between.
+    """
     found: list[int] = []
     queue = [pid]
+    for _ in range(below):
+        queue = [child for parent in queue for child in children_of(parent)]
     while queue:
         parent = queue.pop()
-        with contextlib.suppress(OSError):
-            for task in os.listdir(f"/proc/{parent}/task"):
-                with open(f"/proc/{parent}/task/{task}/children") as file:
-                    children = [int(word) for word in file.read().split()]
-                found += children
-                queue += children
+        children = children_of(parent)
+        found += children
+        queue += children
+    return found
+
+
+def children_of(pid: int) -> list[int]:
+    """The living processes that `pid` has started, or taken over."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children") as file:
+                found += [int(word) for word in file.read().split()]
     return found
 
 
@@ -99,6 +144,20 @@ def resident(pid: int) -> int:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, IndexError, ValueError):
         return 0
+
+
+def limit_own(limits: dict[str, Any]) -> None:
+    """The limits that the system keeps for each process by itself; no core files.
+
+    Memory is sampled too, for the whole tree; `data` is a backstop for what grows faster.
+    """
+    asked = [(resource.RLIMIT_CORE, 0)]
+    asked += [(resource.RLIMIT_FSIZE, limits["file"])] if "file" in limits else []
+    asked += [(resource.RLIMIT_DATA, limits["data"])] if "data" in limits else []
+    for kind, amount in asked:
+        most = resource.getrlimit(kind)[1]
+        amount = amount if most == resource.RLIM_INFINITY else min(amount, most)
+        resource.setrlimit(kind, (amount, amount))
 
 
 def marked(pid: int) -> str:
@@ -179,12 +238,17 @@ class Warden:
     def _start(self, request: dict[str, Any], fds: list[int]) -> dict[str, Any]:
         environment = request["environment"]
         extra = fds[3:]
-        if request.get("variable"):
-            environment[request["variable"]] = ",".join(str(fd) for fd in extra)
+        variables = request.get("variables") or []
+        each = len(extra) // max(1, len(variables))
+        for number, name in enumerate(variables):
+            share = extra[number * each : (number + 1) * each]
+            environment[name] = ",".join(str(fd) for fd in share)
         environment[MARK] = request.get("mark", "")
         parent = os.getpid()
+        limits = request.get("limits") or {}
 
         def before_exec() -> None:
+            limit_own(limits)
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_DFL)
             if self.prctl:
@@ -207,7 +271,7 @@ class Warden:
         except (OSError, ValueError, IndexError, subprocess.SubprocessError) as error:
             what = getattr(error, "filename", None) or " ".join(request["argv"][:1])
             return {"failed": f"{what}: {getattr(error, 'strerror', None) or error}"}
-        self.children[process.pid] = Child(process, request)
+        self.children[process.pid] = Child(process, request, fds[2])
         return {"started": process.pid}
 
     def _reap(self) -> None:
@@ -223,6 +287,7 @@ class Warden:
                 continue
             child.process.returncode = os.waitstatus_to_exitcode(status)
             self._clean_up_after(child)
+            child.close()
             unit = 1 if sys.platform == "darwin" else 1024
             self._tell(
                 {
@@ -261,6 +326,9 @@ class Warden:
         living = set(descendants(os.getpid())) if self.children else set()
         for child in self.children.values():
             child.sample(living)
+            beyond = child.excess() if child.kill_at is None else ""
+            if beyond:
+                child.end(beyond)
             if child.deadline is not None and now >= child.deadline:
                 child.terminate("timeout")
             if child.kill_at is not None and now >= child.kill_at:
