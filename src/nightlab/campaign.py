@@ -105,6 +105,7 @@ class Campaign:
         self.noise = NoiseMeter()
         self._history: History | None = None
         self.before_keep: Callable[[], None] = lambda: None
+        self.isolation = ""
         self._unsaved: list[Event] = []
         self._results = ResultsFile(place.results)
         self._codes: dict[str, str] = {}
@@ -167,7 +168,7 @@ class Campaign:
     ) -> None:
         """Take the campaign up: settle what a killed process left, and put the views right."""
         python, limit = sys.version.split()[0], self.place.time_limit
-        self._add(SessionBegan(pid, __version__, python, limit, deadline, trials))
+        self._add(SessionBegan(pid, __version__, python, limit, deadline, trials, self.isolation))
         for run, trial in list(self.state.run_trial.items()):
             self._add(RunEnded(run, trial, Outcome.INTERRUPTED.value, detail="Nightlab was killed"))
         self.save()

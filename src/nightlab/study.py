@@ -29,7 +29,7 @@ from nightlab.remember.ledger import Ledger
 from nightlab.remember.lock import Holder, Lock, running
 from nightlab.run import OnProgress, Runner
 from nightlab.run import Setting as RunSetting
-from nightlab.run.build import build_runner
+from nightlab.run.build import build_confinement, build_runner
 from nightlab.run.inputs import fingerprint, missing_inputs
 from nightlab.run.platform import detect_platform
 from nightlab.run.sandbox import Tested
@@ -299,6 +299,7 @@ class Study:
                 self.repository, commit, hidden, self.scratch.with_suffix(".proposals")
             ),
             cancelled=cancelled,
+            confine=build_confinement(run, self._run_setting()).confine_program,
         )
         return build_proposer(self.settings.propose, setting)
 
@@ -327,6 +328,12 @@ class Study:
         """What confines runs on this machine: tried once. Raises NightlabError where the settings
         require one that does not work here."""
         run = self.settings.run
+        if run.where != "local":
+            if run.isolation not in ("auto", "none"):
+                raise NightlabError(
+                    f"run.isolation: {run.where} has no sandbox; write auto or none"
+                )
+            return Tested()
         around = Surroundings(self.folder, self.hidden, run.holdout, run.network)
         return choose_sandbox(run.isolation, around, self.scratch.with_suffix(".probes"))
 
@@ -338,7 +345,12 @@ class Study:
 
     def runner(self, on_progress: OnProgress, keep_open: Sequence[int] = ()) -> Runner:
         """The runner that the run section names."""
-        setting = RunSetting(
+        return build_runner(self.settings.run, self._run_setting(on_progress, keep_open))
+
+    def _run_setting(
+        self, on_progress: OnProgress = lambda _: None, keep_open: Sequence[int] = ()
+    ) -> RunSetting:
+        return RunSetting(
             study=self.folder,
             prefix=self.repository.prefix,
             metric=self.program.policy.metric,
@@ -349,7 +361,6 @@ class Study:
             hidden=self.hidden,
             caches=self.home / "caches",
         )
-        return build_runner(self.settings.run, setting)
 
     def run(
         self,
@@ -389,6 +400,7 @@ class Study:
             chosen = self.begin(tag, ledger) if begin else (tag or known[-1])
             lock.rename(chosen)
             campaign = self._campaign(chosen, ledger, on_event)
+            campaign.isolation = self.sandbox.name
             self.check_continues(campaign)
             self._check_checked_out(campaign)
             self._hide_views()

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from fakes import CALL_PROGRAM, COMMAND_PROGRAM, TRAIN, call_study, command_study, git, make_study
 
+from nightlab.study import open_study
+
 
 def nightlab(folder: Path, *words: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
     """Run a command in a folder, and expect this exit status."""
@@ -43,7 +45,8 @@ def test_a_campaign_from_the_command_line(tmp_path: Path) -> None:
     assert said.count("\nbaseline seed") == 3
     assert "stopped: 3 trials are done" in said
     told = json.loads(nightlab(folder, "status", "--json").stdout)
-    assert (told["trials"], told["state"], told["isolation"]) == (3, "stopped", "none")
+    assert (told["trials"], told["state"]) == (3, "stopped")
+    assert told["isolation"] == open_study(folder).sandbox.name
     shown = json.loads(nightlab(folder, "show", "1", "--json").stdout)
     assert shown["trial"] == 1 and shown["runs"][0]["seed"] in (1, 2, 3)
     for words in (["status"], ["show", "0"], ["show", "1"], ["check"], ["report"]):

@@ -168,8 +168,7 @@ def _machine(study: Study) -> list[Finding]:
 
     run = study.settings.run
     found: list[Finding] = [(True, str(ask_platform(study.folder, run.parallel)))]
-    if run.isolation != "required":
-        found.append((True, "isolation: none; runs are not sandboxed, and the report says so"))
+    found += _sandbox(study)
     tags = study.tags()
     if tags:
         found.append((True, f"noise: {_noise(study, tags[-1])}"))
@@ -179,6 +178,29 @@ def _machine(study: Study) -> list[Finding]:
         )
         found.append((True, f"{said} runs of `nightlab run`"))
     return found
+
+
+def _sandbox(study: Study) -> list[Finding]:
+    """What confines runs here, and what it was seen to hold."""
+    from nightlab.run.sandbox.choose import MEND
+
+    tested = study.sandbox  # `_program` has said what is wrong, where it can't be had
+    if tested.name == "none":
+        asked = study.settings.run.isolation == "none"
+        why = (
+            "as program.md says"
+            if asked
+            else "; ".join(tested.passed_over) or study.settings.run.where
+        )
+        said = (
+            f"sandbox: none ({why}); a change could read or write anywhere, and the report says so"
+        )
+        return [(True, said), *([] if asked else [(True, f"note: {MEND}")])]
+    found: list[Finding] = [
+        (True, f"sandbox: {tested.name}; a probe in it could not {', '.join(tested.held)}")
+    ]
+    found += [(True, f"note: it could {what}") for what in tested.open]
+    return found + [(True, f"note: {why}") for why in tested.passed_over]
 
 
 def _one_run(study: Study) -> list[Finding]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,39 @@ class Workspace(Protocol):
         ...
 
 
+class Confine(Protocol):
+    """Makes a command into one that sees its folder and little else of the machine.
+
+    It may write in `folder` and in the new folder `private`, its home and /tmp, and read what is
+    `readable`. Returns the argument list and the environment to start it with: the usual variables
+    and those that are named.
+    """
+
+    def __call__(
+        self,
+        argv: Sequence[str],
+        *,
+        folder: Path,
+        private: Path,
+        readable: Sequence[Path],
+        network: bool,
+        environment: Sequence[str],
+    ) -> tuple[list[str], dict[str, str]]: ...
+
+
+def unconfined(
+    argv: Sequence[str],
+    *,
+    folder: Path,
+    private: Path,
+    readable: Sequence[Path],
+    network: bool,
+    environment: Sequence[str],
+) -> tuple[list[str], dict[str, str]]:
+    """A command as it is, with all of the environment: where there is no sandbox."""
+    return list(argv), dict(os.environ)
+
+
 @dataclass(frozen=True)
 class Setting:
     """What a proposer may know of its study. Built by the study, handed to each proposer."""
@@ -49,6 +83,7 @@ class Setting:
     surface: tuple[str, ...]
     workspace: Callable[[str], AbstractContextManager[Workspace]]
     cancelled: Callable[[], bool] = lambda: False
+    confine: Confine = unconfined
 
 
-__all__ = ["NothingToPropose", "Proposer", "Setting", "Workspace"]
+__all__ = ["Confine", "NothingToPropose", "Proposer", "Setting", "Workspace"]

@@ -31,6 +31,7 @@ class CommandProposer:
     def __init__(self, settings: ProposeSettings, setting: Setting) -> None:
         assert settings.command is not None
         self.command = settings.command
+        self.settings = settings
         self.limit = settings.time
         self.setting = setting
         self.refusals: list[str] = []
@@ -63,12 +64,20 @@ class CommandProposer:
 
     def _run(self, folder: Path, brief: Path, trial: int) -> tuple[str, str]:
         """What the program printed, and how it ended."""
-        environment = {**os.environ, "NIGHTLAB_BRIEF": str(brief), "NIGHTLAB_TRIAL": str(trial)}
+        argv, environment = self.setting.confine(
+            ["/bin/sh", "-c", self.command],
+            folder=folder,
+            private=brief.with_name("private"),
+            readable=[brief],
+            network=self.settings.network,
+            environment=self.settings.environment,
+        )
+        told = {"NIGHTLAB_BRIEF": str(brief), "NIGHTLAB_TRIAL": str(trial)}
         with tempfile.TemporaryFile() as output:
             process = subprocess.Popen(
-                ["/bin/sh", "-c", self.command],
+                argv,
                 cwd=folder,
-                env=environment,
+                env={**environment, **told},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -39,6 +39,13 @@ class ProposeSettings(Section):
     edited counts.
     """
 
+    network: bool = False
+    """Of `command`: whether the program may use the network."""
+
+    environment: tuple[str, ...] = ()
+    """Of `command`: names of variables that it finds besides the usual ones, as `[OPENAI_API_KEY]`.
+    """
+
     @model_validator(mode="before")
     @classmethod
     def _a_command_names_itself(cls, data: Any) -> Any:

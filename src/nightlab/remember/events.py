@@ -44,7 +44,7 @@ class SessionBegan(Event):
     """A process took the campaign up. `time_limit` is that of a run, `deadline` the session's.
 
     Seconds, and UTC seconds since 1970; None where there is no deadline. `trials` is the number at
-    which the session ends, None for no such limit.
+    which the session ends, None for no such limit. `isolation` is the sandbox of its runs.
     """
 
     kind: ClassVar[str] = "session_began"
@@ -54,6 +54,7 @@ class SessionBegan(Event):
     time_limit: float = 0.0
     deadline: float | None = None
     trials: int | None = None
+    isolation: str = ""
 
 
 @dataclass(frozen=True)

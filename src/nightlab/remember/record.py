@@ -29,6 +29,10 @@ _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 _DECISIONS = {decision.value: decision for decision in Decision}
 
 
+ISOLATIONS = ("none", "landlock", "bubblewrap")
+"""Sandboxes, the weakest first."""
+
+
 class Record:
     """The state of a campaign. `apply` is the only way it changes, live or on reading back.
 
@@ -39,6 +43,7 @@ class Record:
     def __init__(self) -> None:
         self.began: CampaignBegan | None = None
         self.session: SessionBegan | None = None
+        self.isolation = ""
         self.imported: Imported | None = None
         self.imported_trials = 0
         self.began_at = 0.0
@@ -189,6 +194,7 @@ class Record:
 
     def _campaign_began(self, event: CampaignBegan, at: float) -> None:
         self.began, self.began_at = event, at
+        self.isolation = event.isolation
         self._parts[0] = _Parts(
             {
                 "number": 0,
@@ -207,6 +213,9 @@ class Record:
 
     def _session_began(self, event: SessionBegan, at: float) -> None:
         self.session = event
+        if event.isolation in ISOLATIONS:  # the weakest of all sessions counts
+            known = {self.isolation, event.isolation} & {*ISOLATIONS}
+            self.isolation = min(known, key=ISOLATIONS.index)
         self._close_session(self.last_at if self._session_from else at)
         self._session_from = at
         self.stopped = ""

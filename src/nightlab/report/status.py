@@ -45,7 +45,7 @@ def status(study: Study, campaign: Campaign) -> dict[str, Any]:
         "runs": record.runs_here,
         "seconds": round(record.active_seconds(time.time(), running), 3),
         "cost": {"tokens": 0, "usd": 0.0},
-        "isolation": began.isolation,
+        "isolation": record.isolation,
         "ledger": str(study.ledger_path),
     }
 

@@ -28,8 +28,7 @@ def build_runner(settings: RunSettings, setting: Setting) -> Runner:
 def _local(settings: RunSettings, setting: Setting) -> Runner:
     experiment: Experiment
     place = (setting.study, setting.prefix, setting.metric)
-    around = Surroundings(setting.study, setting.hidden, settings.holdout, settings.network)
-    confinement = Confinement(setting.sandbox, around, settings)
+    confinement = build_confinement(settings, setting)
     if settings.call:
         experiment = CallExperiment(settings, *place, setting.scratch, confinement)
     else:
@@ -41,6 +40,18 @@ def _local(settings: RunSettings, setting: Setting) -> Runner:
         setting.on_progress,
         setting.keep_open,
     )
+
+
+def build_confinement(settings: RunSettings, setting: Setting) -> Confinement:
+    """What confines processes of a study."""
+    around = Surroundings(
+        setting.study,
+        hidden=setting.hidden,
+        holdout=settings.holdout,
+        network=settings.network,
+        prefix=setting.prefix,
+    )
+    return Confinement(setting.sandbox, around, settings)
 
 
 def _function(settings: RunSettings, setting: Setting) -> Runner:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from nightlab.run.environment import base_environment
 from nightlab.run.folder import RunFolder
 from nightlab.run.sandbox import NoSandbox, Sandbox
-from nightlab.run.sandbox.surroundings import Surroundings, sources
+from nightlab.run.sandbox.surroundings import Private, Surroundings, sources
 from nightlab.run.settings import RunSettings
 
 
@@ -43,6 +44,33 @@ class Confinement:
         """Whether this machine has a graphics processor."""
         return bool(self.surroundings.devices)
 
+    def confine_program(
+        self,
+        argv: Sequence[str],
+        *,
+        folder: Path,
+        private: Path,
+        readable: Sequence[Path],
+        network: bool,
+        environment: Sequence[str],
+    ) -> tuple[list[str], dict[str, str]]:
+        """A program that is no run, as one that proposes: it sees its folder, and no holdout."""
+        if isinstance(self.sandbox, NoSandbox):
+            return list(argv), dict(os.environ)
+        around, own = self.surroundings, Private(private).make()
+        inputs, holdout = (
+            sources(around.study, names) for names in (self.settings.inputs, self.settings.holdout)
+        )
+        view = around.view(
+            own,
+            writable=[around.top_of(folder)],
+            readable=[*readable, *inputs],
+            hidden=holdout,
+            network=network,
+        )
+        given = base_environment(around.study, self.settings.parallel, also=environment)
+        return self.sandbox.wrap(argv, view), {**given, **own.environment()}
+
     def confine(
         self,
         argv: Sequence[str],
@@ -56,7 +84,7 @@ class Confinement:
         """
         around, run = self.surroundings, self.settings
         environment = dict(self.environment)
-        own = around.own_imports(folder.path, folder.prefix)
+        own = around.own_imports(folder.path)
         if own:
             environment["PYTHONPATH"] = own
         if isinstance(self.sandbox, NoSandbox):

@@ -33,7 +33,7 @@ _KINDS: Mapping[str, Callable[[], tuple[Sandbox, ...]]] = {
 }
 """The best first. Of each kind, what is to be tried."""
 
-_MEND = "install bubblewrap (`apt install bubblewrap`, or the like), or write `isolation: auto`"
+MEND = "`apt install bubblewrap`, or the like, gives one"
 
 
 def choose_sandbox(isolation: str, surroundings: Surroundings, scratch: Path) -> Tested:
@@ -52,7 +52,7 @@ def choose_sandbox(isolation: str, surroundings: Surroundings, scratch: Path) ->
         return Tested(passed_over=tuple(passed_over))
     raise NightlabError(
         f"run.isolation is {isolation}, and no such sandbox works here"
-        f" ({'; '.join(passed_over)}): {_MEND}"
+        f" ({'; '.join(passed_over)}): {MEND}; or write `isolation: auto`"
     )
 
 

@@ -76,13 +76,15 @@ class Surroundings:
     """What surrounds a study: its own folder, what must stay hidden besides, and its python.
 
     `hidden` are folders that nothing may see: checkouts of the study, its ledger, other trials.
-    `holdout` are paths as the settings give them, of which some may be `package:NAME`.
+    `holdout` are paths as the settings give them, of which some may be `package:NAME`. `prefix` is
+    the study's place in its repository.
     """
 
     study: Path
     hidden: Sequence[Path] = ()
     holdout: Sequence[str] = ()
     network: bool = False
+    prefix: str = ""
     home: Path = field(default_factory=Path.home)
 
     def __post_init__(self) -> None:
@@ -102,28 +104,40 @@ class Surroundings:
         readable: Iterable[Path] = (),
         hidden: Iterable[Path] = (),
         trusted: bool = False,
+        network: bool | None = None,
     ) -> View:
-        """The machine for one process. Only the trusted half sees packages of the holdout."""
+        """The machine for one process. Only the trusted half sees packages of the holdout.
+
+        It has a network as the surroundings say, or as asked here.
+        """
+        network = self.network if network is None else network
         places = dict(self._machine(trusted))
+        for text in _NAMES if network else ():
+            _put(places, Path(text), Access.READ)
         for paths, access in ((readable, Access.READ), (hidden, Access.HIDDEN)):
             for path in paths:
                 _put(places, path, access)
         for path in (*writable, private.top):
             _put(places, path, Access.WRITE)
-        return View(places, private.tmp, self.network, self.devices)
+        return View(places, private.tmp, network, self.devices)
 
     @property
     def devices(self) -> tuple[Path, ...]:
         """The device files of graphics processors."""
         return tuple(path for pattern in _DEVICES for path in sorted(Path("/dev").glob(pattern)))
 
-    def own_imports(self, folder: Path, prefix: str) -> str:
+    def top_of(self, working: Path) -> Path:
+        """The top of a copy of the repository, from the study's folder in it."""
+        depth = len(Path(self.prefix).parts)
+        return working.parents[depth - 1] if depth else working
+
+    def own_imports(self, folder: Path) -> str:
         """PYTHONPATH for a trial in `folder` of a study that is installed as a package of itself.
 
         Its python imports from the checkout, where no trial's change is; these are the same places
         in the trial's files. "" for other studies.
         """
-        top = self.study if not prefix else self.study.parents[len(Path(prefix).parts) - 1]
+        top = self.top_of(self.study)
         inside = [path for path in self._imports() if self._is_own(path, top)]
         return os.pathsep.join(str(folder / path.relative_to(top)) for path in inside)
 
@@ -149,9 +163,6 @@ class Surroundings:
                 installed = self._is_installed(path)
                 if installed or not any(path.is_relative_to(each) for each in hidden):
                     _put(places, path, Access.READ)
-            if self.network:
-                for text in _NAMES:
-                    _put(places, Path(text), Access.READ)
             for path in () if trusted else self.known.packages:
                 _put(places, path, Access.HIDDEN)
             self._places[trusted] = places
