@@ -25,7 +25,7 @@ _FILES = ("read hidden files", "write elsewhere")
 _NETWORK = "reach the network"
 _PATIENCE = 30.0
 
-_KINDS: Mapping[str, Callable[[], tuple[Sandbox, ...]]] = {
+KINDS: Mapping[str, Callable[[], tuple[Sandbox, ...]]] = {
     "bubblewrap": lambda: (Bubblewrap(),) if shutil.which("bwrap") else (),
     "landlock": lambda: (
         (Landlock(), Landlock(namespaces=False)) if sys.platform.startswith("linux") else ()
@@ -44,7 +44,7 @@ def choose_sandbox(isolation: str, surroundings: Surroundings, scratch: Path) ->
     if isolation == "none":
         return Tested()
     passed_over: list[str] = []
-    for kind in [isolation] if isolation in _KINDS else list(_KINDS):
+    for kind in [isolation] if isolation in KINDS else list(KINDS):
         tested = _best_of(kind, surroundings, scratch, passed_over)
         if tested:
             return tested
@@ -59,7 +59,7 @@ def choose_sandbox(isolation: str, surroundings: Surroundings, scratch: Path) ->
 def _best_of(
     kind: str, surroundings: Surroundings, scratch: Path, passed_over: list[str]
 ) -> Tested | None:
-    candidates = _KINDS[kind]()
+    candidates = KINDS[kind]()
     why = "is not installed" if kind == "bubblewrap" else "is not to be had on this system"
     for sandbox in candidates:
         could, why = try_sandbox(sandbox, surroundings, scratch)
