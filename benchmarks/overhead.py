@@ -6,7 +6,8 @@
 Git, ledger (synced to disk) and exports are on, as in a real campaign. The floor is what nobody can
 avoid: for a command the bare start of the same processes, for a call nothing. Every figure is from
 the same run on the same machine, and the quickest of its rounds: whatever else runs there only
-adds. The last table is side by side with labloop: the same two commands, one that proposes and one
+adds. The second table is what integrity costs: the same experiments in each sandbox that works here,
+and the sealing, hashing and comparing of protected files. The last one is side by side with labloop: the same two commands, one that proposes and one
 that measures, each tool's command line, and the difference of a long and a short session, so that
 starting up cancels.
 No reports are written: they come once a session, whatever its length.
@@ -25,9 +26,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from hashlib import blake2b
 from pathlib import Path
 
+from nightlab.run.folder import RunFolder
+from nightlab.run.sandbox.choose import choose_sandbox
+from nightlab.run.sandbox.surroundings import Surroundings
+from nightlab.run.settings import RunSettings
 from nightlab.study import open_study
+from nightlab.types import NightlabError
 
 ROUNDS = 5
 TRAIN = "X = 0.5\nimport os\nprint('loss:', int(os.environ['NIGHTLAB_SEED']) + X * X)\n"
@@ -50,6 +57,7 @@ propose: {{with: random}}
 run:
   {run}
   seeds: [1, 2]
+  isolation: {isolation}
 judge: {{keep: any}}
 stop: {{}}
 report: {{with: [], every: 0}}
@@ -61,7 +69,7 @@ PRIMARY: minimize loss
 """
 
 
-def make(folder: Path, kind: str) -> Path:
+def make(folder: Path, kind: str, isolation: str = "none") -> Path:
     """A study whose experiment does nothing."""
     folder.mkdir(parents=True)
     if kind == "call":
@@ -73,7 +81,7 @@ def make(folder: Path, kind: str) -> Path:
         if kind == "two halves":
             run += "\n  evaluate: python -S evaluate.py"
             files["evaluate.py"] = EVALUATE
-    files["program.md"] = PROGRAM.format(change=change, name=name, run=run)
+    files["program.md"] = PROGRAM.format(change=change, name=name, run=run, isolation=isolation)
     for path, text in files.items():
         (folder / path).write_text(text)
     git = ["git", "-c", "user.name=b", "-c", "user.email=b@example.org"]
@@ -140,6 +148,63 @@ def measure(trials: int) -> list[dict[str, float | str]]:
                 }
             )
     return rows
+
+
+def integrity(trials: int) -> list[dict[str, float | str]]:
+    """One row an experiment and sandbox: milliseconds a run, and what each of its halves pays.
+
+    The kinds take turns in each round.
+    """
+    found: dict[tuple[str, str], list[float]] = {}
+    with tempfile.TemporaryDirectory() as place:
+        os.environ["NIGHTLAB_WORK"] = f"{place}/work"
+        kinds = [kind for kind in ("none", "landlock", "bubblewrap") if _works(Path(place), kind)]
+        for number in range(ROUNDS):
+            for experiment in ("call", "command", "two halves"):
+                for kind in kinds:
+                    name = f"{experiment}-{kind}-{number}".replace(" ", "-")
+                    folder = make(Path(place) / name, experiment, kind)
+                    found.setdefault((experiment, kind), []).append(per_run(folder, trials)[1])
+        hashed = min(_hashing(Path(place)) for _ in range(ROUNDS))
+    rows: list[dict[str, float | str]] = []
+    for (experiment, kind), times in found.items():
+        halves = 2 if experiment == "two halves" else 1
+        more = (min(times) - min(found[experiment, "none"])) / halves
+        rows.append(
+            {
+                "experiment": experiment,
+                "sandbox": kind,
+                "ms_per_run": round(min(times), 2),
+                "ms_of_the_sandbox_per_half": round(more, 2),
+                "ms_of_hashing_per_half": round(hashed, 2),
+            }
+        )
+    return rows
+
+
+def _works(place: Path, kind: str) -> bool:
+    around = Surroundings(place)
+    try:
+        return choose_sandbox(kind, around, place / "probes").name == kind
+    except NightlabError as error:
+        print(f"{kind} is left out: {error}", file=sys.stderr)
+        return False
+
+
+def _hashing(place: Path, files: int = 100, size: int = 20_000) -> float:
+    """Milliseconds to seal and to check 100 protected files of 20 kB."""
+    top = Path(tempfile.mkdtemp(dir=place))
+    folder = RunFolder(top, top, "", RunSettings(train="x"))
+    protected = {}
+    for number in range(files):
+        content = os.urandom(size)
+        (top / str(number)).write_bytes(content)
+        protected[str(number)] = blake2b(content, digest_size=16).hexdigest()
+    began = time.perf_counter()
+    folder.seal(tuple(protected))
+    if folder.changed(protected):
+        raise RuntimeError("nothing was changed")
+    return 1000 * (time.perf_counter() - began)
 
 
 def side_by_side(trials: int) -> list[dict[str, float | str]]:
@@ -250,13 +315,17 @@ def main() -> None:
     where = f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors"
     print(f"{time.strftime('%Y-%m-%d')}, {where}, Python {platform.python_version()}\n")
     show(rows)
+    guarded = integrity(options.trials // 4)
+    show(guarded)
     peers = side_by_side(options.trials // 2)
     show(peers)
     if len(peers) == 1:
         print("labloop is not installed, so its row is missing: pip install labloop==1.0.5")
     if options.json:
         options.json.write_text(
-            json.dumps({"where": where, "rows": rows, "peers": peers}, indent=1)
+            json.dumps(
+                {"where": where, "rows": rows, "integrity": guarded, "peers": peers}, indent=1
+            )
         )
 
 

@@ -100,7 +100,7 @@ def test_killed_at_any_instant_it_goes_on(tmp_path: Path, seed: int) -> None:
     folder = command_study(tmp_path / "s", program, slow(0.02)).folder
     for _ in range(12):
         process = start(folder, "--trials", "1000")
-        time.sleep(chance.uniform(0.15, 1.2))
+        time.sleep(chance.uniform(0.15, 1.8))
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
     until(lambda: not processes_of(folder), "the killed runs are gone", 5)

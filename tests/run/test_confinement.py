@@ -341,6 +341,21 @@ def evaluate(parameters, seed):
 """Writes into whatever is open, the worker's channel among it."""
 
 
+def test_a_command_is_asked_to_end_before_it_is_made_to(sandbox: Sandbox, tmp_path: Path) -> None:
+    polite = (
+        "import signal, sys, time\n"
+        "def leave(*_):\n"
+        "    print('said goodbye', flush=True)\n"
+        "    sys.exit(0)\n"
+        "signal.signal(signal.SIGTERM, leave)\n"
+        "print('ready', flush=True)\n"
+        "time.sleep(30)\n"
+    )
+    lab = Lab(tmp_path, sandbox, {"timeout": "1.5 s"}, files={"train.py": polite})
+    assert lab.measure().outcome is Outcome.TIMEOUT
+    assert lab.log() == "ready\nsaid goodbye\n"
+
+
 class TestACallExperiment:
     FUNCTION = """
 import os

@@ -110,14 +110,11 @@ class Child:
         os.close(self.output)
 
 
-def descendants(pid: int, below: int = 0) -> list[int]:
-    """Every living process below `pid`; empty where the system doesn't tell.
-
-    With `below`, those that have more than so many others between.
-    """
+def descendants(pid: int, below: int = 1) -> list[int]:
+    """Every living process at least so many steps below `pid`; none where the system tells none."""
     found: list[int] = []
     queue = [pid]
-    for _ in range(below):
+    for _ in range(below - 1):
         queue = [child for parent in queue for child in children_of(parent)]
     while queue:
         parent = queue.pop()
