@@ -28,6 +28,7 @@ demo: $(VENV)/.demo
 	cd demo && ../$(BIN)/nightlab report
 
 test: $(VENV)/.test
+	scripts/packages
 	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/check
 
 docs: $(VENV)/.docs

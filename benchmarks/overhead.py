@@ -6,10 +6,13 @@
 Git, ledger (synced to disk) and exports are on, as in a real campaign. The floor is what nobody can
 avoid: for a command the bare start of the same processes, for a call nothing. Every figure is from
 the same run on the same machine, and the quickest of its rounds: whatever else runs there only
-adds. The second table is what integrity costs: the same experiments in each sandbox that works here,
-and the sealing, hashing and comparing of protected files. The last one is side by side with labloop: the same two commands, one that proposes and one
-that measures, each tool's command line, and the difference of a long and a short session, so that
-starting up cancels.
+adds.
+
+The second table is what integrity costs: the same experiments in each sandbox that works here, and
+the sealing, hashing and comparing of protected files. The last one is side by side with labloop: the
+same two commands, one that proposes and one that measures, each tool's command line, and the
+difference of a long and a short session, so that starting up cancels.
+
 No reports are written: they come once a session, whatever its length.
 """
 
