@@ -9,8 +9,8 @@ the same run on the same machine, and the quickest of its rounds: whatever else 
 adds.
 
 The second table is what integrity costs: the same experiments in each sandbox that works here, and
-the sealing, hashing and comparing of protected files. The last one is side by side with labloop: the
-same two commands, one that proposes and one that measures, each tool's command line, and the
+the sealing, hashing and comparing of protected files. The last one is side by side with labloop:
+the same two commands, one that proposes and one that measures, each tool's command line, and the
 difference of a long and a short session, so that starting up cancels.
 
 No reports are written: they come once a session, whatever its length.

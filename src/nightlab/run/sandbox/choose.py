@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -103,6 +103,8 @@ def try_sandbox(
         return {}, f"can't be tried: {error}"
     finally:
         shutil.rmtree(place, ignore_errors=True)
+        with suppress(OSError):
+            scratch.rmdir()
 
 
 def _said(argv: list[str], folder: Path, private: Private) -> tuple[Mapping[str, bool], str]:
