@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from nightlab.program.quantity import (
     Budget,
+    format_bytes,
     format_seconds,
     parse_budget,
+    parse_bytes,
     parse_seconds,
     parse_share,
 )
@@ -106,3 +108,31 @@ def test_what_is_no_share_is_explained(text: object) -> None:
 )
 def test_a_duration_for_people(seconds: float, text: str) -> None:
     assert format_seconds(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("8 GB", 8_000_000_000),
+        ("8G", 8_000_000_000),
+        ("1.5 MB", 1_500_000),
+        ("64 KiB", 65_536),
+        ("2 GiB", 2**31),
+        ("500", 500),
+        (4096, 4096),
+        ("1_000 kB", 1_000_000),
+    ],
+)
+def test_a_size(text: object, size: int) -> None:
+    assert parse_bytes(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "GB", "8 GBs", "8 potatoes", True, None, [8], "-1 GB", "0"])
+def test_what_is_no_size_is_explained(text: object) -> None:
+    with pytest.raises(ValueError, match=r"is not a size|above zero"):
+        parse_bytes(text)
+
+
+@given(st.integers(1, 10**14))
+def test_a_size_for_people_reads_back_to_three_digits(size: int) -> None:
+    assert parse_bytes(format_bytes(size).replace(" bytes", "")) == pytest.approx(size, rel=5e-3)
