@@ -7,9 +7,11 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="the pretrain study needs torch")
@@ -64,6 +66,38 @@ def new_study(folder: Path, vocab: int = 256, **constants: object) -> Path:
     script.write_text(with_constants(script.read_text(), constants))
     write_data(folder, vocab)
     return folder
+
+
+class Asked:
+    """A candidate in this process: any function from tokens (B, T) to logits (B, T, vocab). What it
+    is given is kept, as a server would."""
+
+    def __init__(self, logits: Callable[[np.ndarray], np.ndarray], context: int = 64):
+        self.logits, self.context, self.seen = logits, context, np.zeros((0, 0), np.int32)
+
+    def log_probabilities(
+        self, tokens: np.ndarray, past: int = 0, last: int = 1, rows: np.ndarray | None = None
+    ) -> np.ndarray:
+        assert past == 0 or past == self.seen.shape[1]
+        self.seen = np.concatenate((self.seen, tokens), 1) if past else tokens
+        seen = self.seen if rows is None else self.seen[rows]
+        return log_softmax(self.logits(seen)[:, -last:])
+
+    def claims(self, inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        logs = log_softmax(self.logits(inputs))
+        return np.take_along_axis(logs, targets[..., None].astype(np.int64), -1)[..., 0]
+
+
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    return torch.from_numpy(np.array(logits)).double().log_softmax(-1).numpy()
+
+
+def answer_of(model: torch.nn.Module) -> Callable[[np.ndarray], np.ndarray]:
+    @torch.inference_mode()
+    def logits(tokens: np.ndarray) -> np.ndarray:
+        return model(torch.from_numpy(tokens.astype(np.int64))).numpy()
+
+    return logits
 
 
 def python(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -11,7 +11,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,8 @@ import numpy as np
 import pytest
 from labs.pretrain_study import (
     STUDY,
+    Asked,
+    answer_of,
     invented_speeches,
     metrics,
     new_study,
@@ -62,24 +63,6 @@ def model(study: Path, by_hand: str) -> torch.nn.Module:
     model = train.GPT(train.Config(**saved["config"]))
     model.load_state_dict(saved["model"])
     return model.eval()
-
-
-class Asked:
-    """A candidate in this process: any function from tokens (B, T) to logits (B, T, 256)."""
-
-    def __init__(self, logits: Callable[[np.ndarray], np.ndarray], context: int = 64):
-        self.logits, self.context = logits, context
-
-    def log_probabilities(self, tokens: np.ndarray) -> np.ndarray:
-        return torch.from_numpy(self.logits(tokens)).double().log_softmax(-1).numpy()
-
-
-def answer_of(model: torch.nn.Module) -> Callable[[np.ndarray], np.ndarray]:
-    @torch.inference_mode()
-    def logits(tokens: np.ndarray) -> np.ndarray:
-        return model(torch.from_numpy(tokens.astype(np.int64))).numpy()
-
-    return logits
 
 
 # --- data ---
@@ -158,8 +141,12 @@ def test_score_does_not_depend_on_the_batch(study: Path, model, monkeypatch):
     monkeypatch.chdir(study)
     windows = prepare.lay_windows(prepare.load_documents("val"), 64, 3000)
     candidate = Asked(answer_of(model))
-    sizes = (64, 640, 4096)
-    scores = [prepare.score(candidate, windows, None, size).bits_per_byte for size in sizes]
+    scores = []
+    for name, size in (("STEP_TOKENS", 64), ("STEP_BYTES", 3 * 1024), ("STEP_BYTES", 1 << 40)):
+        monkeypatch.setattr(prepare, name, size)
+        scores.append(prepare.score(candidate, windows).bits_per_byte)
+        monkeypatch.undo()
+        monkeypatch.chdir(study)
     assert scores == pytest.approx([scores[0]] * 3, abs=1e-6)
 
 
@@ -167,14 +154,13 @@ def test_a_model_that_looks_ahead_is_refused():
     def knows_the_next(tokens: np.ndarray) -> np.ndarray:
         return 20.0 * np.eye(256, dtype=np.float32)[np.roll(tokens, -1, axis=1)]
 
-    windows = prepare.lay_windows([np.arange(1, 250, dtype=np.uint8)], 64, 10_000)
-    with pytest.raises(prepare.CandidateError, match="not causal"):
-        prepare.score(Asked(knows_the_next), windows)
+    with pytest.raises(prepare.HarnessChanged, match="not causal"):
+        prepare.probe(Asked(knows_the_next), 256)
 
 
 SAYS = "import sys; say, flush = sys.stdout.buffer.write, sys.stdout.flush; "
 HELLO = r"""say(b'{"vocab": 256, "context": 64}\n'); flush(); sys.stdin.buffer.readline(); """
-ANSWER = r"""say(b'{"shape": [64, 64, 256], "dtype": "float32"}\n'); """
+ANSWER = r"""say(b'{"shape": [8, 64, 256], "dtype": "float32"}\n'); """
 
 
 @pytest.mark.parametrize(
@@ -187,7 +173,7 @@ ANSWER = r"""say(b'{"shape": [64, 64, 256], "dtype": "float32"}\n'); """
         (SAYS + HELLO, "gone without an answer"),
         (SAYS + HELLO + r"""say(b'{"shape": [1], "dtype": "float32"}\n')""", "it answered"),
         (SAYS + HELLO + ANSWER + "say(b'12')", "gone in the middle"),
-        (SAYS + HELLO + ANSWER + r"say(b'\0\0\xc0\x7f' * 64 * 64 * 256)", "not finite"),
+        (SAYS + HELLO + ANSWER + r"say(b'\0\0\xc0\x7f' * 8 * 64 * 256)", "not finite"),
     ],
 )
 def test_a_broken_server_gets_no_score(study: Path, tmp_path: Path, server: str, reason: str):
@@ -226,6 +212,66 @@ def test_a_trial_needs_no_holdout_and_repeats(study: Path, by_hand: str, tmp_pat
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+def test_audited_it_has_the_same_score(study: Path, by_hand: str):
+    done = python(study, "prepare.py", "evaluate", "--scoring", "audited")
+    assert done.returncode == 0, done.stderr
+    found, wanted = metrics(done.stdout), metrics(by_hand)
+    assert found["audited_tokens"] == min(prepare.AUDITED_TOKENS, wanted["eval_tokens"])
+    assert found["val_bpb"] == pytest.approx(wanted["val_bpb"], abs=5e-6)
+
+
+def rewritten(study: Path, folder: Path, *edits: tuple[str, str]) -> str:
+    """What the score of model.pt is, on less text, when train.py serves it after these edits."""
+    shutil.copytree(study / "data", folder / "data")
+    meta = json.loads((study / "data/meta.json").read_text())
+    (folder / "data/meta.json").write_text(json.dumps({**meta, "eval_bytes": 2000}))
+    for name in ("model.pt", "prepare.py"):
+        (folder / name).symlink_to(study / name)
+    text = (study / "train.py").read_text()
+    for old, new in edits:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    (folder / "train.py").write_text(text)
+    done = python(folder, "prepare.py", "evaluate")
+    assert (done.returncode == 0) == ("val_bpb" in done.stdout), done.stderr
+    return done.stdout
+
+
+def test_a_lost_causal_mask_is_harness_changed(study: Path, by_hand: str, tmp_path: Path):
+    said = rewritten(study, tmp_path, ("is_causal=q.size(2) == k.size(2))", "is_causal=False)"))
+    assert said == "harness_changed: its answers depend on later tokens: it is not causal\n"
+
+
+SMEAR = ("x = norm(self.embed(tokens))", "x = norm(self.embed(tokens))\n        x = x + smear(x)")
+AND_ITS_FUNCTION = (
+    "class GPT(nn.Module):",
+    """def smear(x: Tensor) -> Tensor:  # a little of the token before: steps don't have it
+    return 0.5 * F.pad(x, (0, 0, 1, 0))[:, :-1]
+
+
+class GPT(nn.Module):""",
+)
+
+
+def test_a_model_that_outgrew_its_steps_is_told_so(study: Path, by_hand: str, tmp_path: Path):
+    said = rewritten(study, tmp_path, SMEAR, AND_ITS_FUNCTION)
+    assert said.startswith("harness_changed: step by step it answers otherwise than for a whole")
+
+
+def test_without_steps_any_model_is_scored(study: Path, by_hand: str, tmp_path: Path):
+    gone = (
+        "    def step(self, tokens: Tensor, caches",
+        "    def stepped(self, tokens: Tensor, caches",
+    )
+    edits = {"stepping": (), "plain": (gone,), "smeared": (gone, SMEAR, AND_ITS_FUNCTION)}
+    found = {}
+    for name, each in edits.items():
+        (tmp_path / name).mkdir()
+        found[name] = metrics(rewritten(study, tmp_path / name, *each))["val_bpb"]
+    assert found["plain"] == pytest.approx(found["stepping"], abs=5e-6)
+    assert abs(found["smeared"] - found["plain"]) > 1e-3
+
+
 def test_a_score_over_given_descriptors_is_the_same(study: Path, by_hand: str):
     asks, questions = os.pipe()
     answers, says = os.pipe()
@@ -251,22 +297,36 @@ def test_a_score_over_given_descriptors_is_the_same(study: Path, by_hand: str):
 
 def test_the_server_speaks_the_protocol(study: Path, model: torch.nn.Module):
     tokens = np.arange(3 * 10, dtype="<i4").reshape(3, 10)
-    question = b'{"batch": 3, "length": 10}\n' + tokens.tobytes()
+    whole = answer_of(model)(tokens)
+    logs = torch.from_numpy(whole).log_softmax(-1).numpy()
+    claims = np.take_along_axis(logs, tokens[::-1, :, None], -1)[..., 0]
+    asked: list[tuple[dict[str, Any], bytes, np.ndarray]] = [
+        ({"length": 10, "past": 0, "last": 10}, tokens.tobytes(), whole),
+        ({"length": 4, "past": 0, "last": 1}, tokens[:, :4].tobytes(), whole[:, 3:4]),
+        ({"length": 1, "past": 4, "last": 1}, tokens[:, 4].tobytes(), whole[:, 4:5]),
+        ({"length": 1, "past": 5, "last": 1, "rows": [0, 2]}, tokens[:, 5].tobytes(),
+         whole[[0, 2], 5:6]),
+        ({"length": 4, "past": 6, "last": 2}, tokens[:, 6:].tobytes(), whole[:, 8:]),
+        ({"length": 10, "score": True}, tokens.tobytes() + tokens[::-1].tobytes(), claims),
+        ({"length": 1, "past": 0, "last": 1}, tokens[:, 0].tobytes(), whole[:, :1]),
+        ({"length": 9, "past": 1, "last": 1}, tokens[:, 1:].tobytes(), whole[:, 9:]),
+    ]  # fmt: skip
+    questions = [json.dumps({"batch": 3, **q}).encode() + b"\n" + given for q, given, _ in asked]
     done = subprocess.run(
         [sys.executable, "train.py", "--serve", "model.pt"],
         cwd=study,
-        input=2 * question,
+        input=b"".join(questions),
         capture_output=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
     hello, rest = done.stdout.split(b"\n", 1)
     assert json.loads(hello) == {"vocab": 256, "context": 64}
-    for _ in range(2):
+    for _, _, wanted in asked:
         head, rest = rest.split(b"\n", 1)
-        assert json.loads(head) == {"shape": [3, 10, 256], "dtype": "float32"}
-        logits, rest = np.frombuffer(rest[: 3 * 10 * 256 * 4], "<f4"), rest[3 * 10 * 256 * 4 :]
-        np.testing.assert_allclose(logits, answer_of(model)(tokens).ravel(), atol=1e-5)
+        assert json.loads(head) == {"shape": list(wanted.shape), "dtype": "float32"}
+        numbers, rest = rest[: 4 * wanted.size], rest[4 * wanted.size :]
+        np.testing.assert_allclose(np.frombuffer(numbers, "<f4"), wanted.ravel(), atol=1e-5)
     assert rest == b""
 
 

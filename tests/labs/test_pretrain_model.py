@@ -276,13 +276,115 @@ def test_other_errors_are_not_taken_for_want_of_memory():
 def test_questions_get_smaller_when_memory_runs_out_and_stay_so():
     model = seeded_model()
     tokens = tokens_for(model, rows=8)[0].numpy()
-    wanted = train.Server(model, CPU).logits(tokens)
+    wanted = train.Server(model, CPU).logits(tokens, 0, 16)
     server = train.Server(Greedy(model, most=3), CPU)
     for _ in range(2):
-        np.testing.assert_allclose(server.logits(tokens), wanted, atol=1e-5)
+        np.testing.assert_allclose(server.logits(tokens, 0, 16), wanted, atol=1e-5)
     assert server.model.asked == [8, 4, *[2] * 4, *[2] * 4]
     with pytest.raises(RuntimeError, match="out of memory"):
-        train.Server(Greedy(model, most=0), CPU).logits(tokens)
+        train.Server(Greedy(model, most=0), CPU).logits(tokens, 0, 16)
+
+
+# --- answers step by step ---
+
+
+@pytest.mark.parametrize("pattern", ["L", "SL", "SSSL"])
+@pytest.mark.parametrize("kv_heads", [1, 2, 4])
+@pytest.mark.parametrize("value_embeds", [True, False])
+@pytest.mark.parametrize("short_window", [0.0625, 0.25])
+def test_what_is_cached_changes_no_answer(
+    pattern: str, kv_heads: int, value_embeds: bool, short_window: float
+):
+    model = seeded_model(
+        depth=4,
+        window_pattern=pattern,
+        kv_heads=kv_heads,
+        value_embeds=value_embeds,
+        short_window=short_window,
+        softcap=15.0 if value_embeds else 0.0,
+    )
+    tokens = tokens_for(model)[0].numpy()
+    server = train.Server(model, CPU)
+    wanted = server.logits(tokens, 0, 16)
+    for cuts in (range(1, 17), (9, 10, 11, 12, 16), (1, 4, 5, 11, 16), (16,)):
+        past = 0
+        for cut in cuts:
+            found = server.logits(tokens[:, past:cut], past)
+            np.testing.assert_allclose(found[:, 0], wanted[:, cut - 1], atol=1e-4)
+            past = cut
+    found = server.logits(tokens[:, 3:9], 3, 4)  # after going back, with nothing cached
+    np.testing.assert_allclose(found, wanted[:, 5:9], atol=1e-4)
+
+
+def test_a_model_without_steps_is_given_everything_each_time():
+    model = seeded_model()
+    tokens = tokens_for(model)[0].numpy()
+    server = train.Server(Greedy(model, most=100), CPU)
+    wanted = train.Server(model, CPU).logits(tokens, 0, 16)
+    for past, cut in ((0, 7), (7, 8), (8, 16)):
+        found = server.logits(tokens[:, past:cut], past)
+        np.testing.assert_allclose(found[:, 0], wanted[:, cut - 1], atol=1e-5)
+
+
+class GreedyInSteps(Greedy):
+    """The same, with steps; what it can hold shrinks after the first."""
+
+    blocks = property(lambda self: self.model.blocks)
+
+    def step(self, tokens: torch.Tensor, caches: list, last: int) -> torch.Tensor:
+        self.asked.append(len(tokens))
+        if len(tokens) > self.most:
+            raise RuntimeError(self.words)
+        return self.model.step(tokens, caches, last)
+
+
+def test_memory_that_runs_out_between_steps_changes_no_answer():
+    model = seeded_model(depth=3, window_pattern="SL")
+    tokens = tokens_for(model, rows=8)[0].numpy()
+    wanted = train.Server(model, CPU).logits(tokens, 0, 16)
+    greedy = GreedyInSteps(model, most=8)
+    server = train.Server(greedy, CPU)
+    for past, cut in ((0, 6), (6, 7), (7, 8), (8, 16)):
+        np.testing.assert_allclose(
+            server.logits(tokens[:, past:cut], past)[:, 0], wanted[:, cut - 1], atol=1e-4
+        )
+        greedy.most = 4 if cut == 6 else greedy.most
+    assert greedy.asked == [8, 8, 4, 4, *[4] * 4]
+
+
+def test_claims_are_the_log_probabilities_of_the_targets():
+    model = seeded_model(depth=3)
+    inputs, targets = tokens_for(model, rows=8)
+    wanted = model(inputs).log_softmax(-1).gather(-1, targets[..., None])[..., 0].detach().numpy()
+    server = train.Server(Greedy(model, most=3), CPU)
+    found = server.claims(inputs.numpy(), targets.numpy())
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    assert server.model.asked == [8, 4, *[2] * 4]
+    assert found.max() <= 0
+
+
+def test_steps_attend_without_flash():
+    def flash(*_: object, **__: object) -> None:
+        raise AssertionError("its masks are for whole windows")
+
+    plain = seeded_model(depth=3, window_pattern="SL")
+    model = train.GPT(plain.config, flash=flash)
+    model.load_state_dict(plain.state_dict())
+    tokens = tokens_for(model)[0].numpy()
+    wanted = train.Server(plain, CPU).logits(tokens, 0, 16)[:, -1:]
+    np.testing.assert_allclose(train.Server(model, CPU).logits(tokens), wanted, atol=1e-4)
+
+
+def test_steps_in_bf16_stay_within_what_the_harness_allows():
+    model = seeded_model(depth=4, window_pattern="SSSL")
+    tokens = tokens_for(model, rows=8)[0].numpy()
+    server = train.Server(model, Platform("cpu", precision="bf16"))
+    whole = torch.from_numpy(server.logits(tokens, 0, 16)).log_softmax(-1)
+    steps = [server.logits(tokens[:, now : now + 1], now) for now in range(16)]
+    apart = torch.from_numpy(np.concatenate(steps, 1)).log_softmax(-1) - whole
+    prepare = load("prepare")
+    assert 1e-4 < apart.square().mean().sqrt() < prepare.SPREAD
+    assert apart.abs().max() < prepare.FARTHEST
 
 
 def test_a_compiler_that_fails_is_left_out(

@@ -89,8 +89,8 @@ class Pairs:
     def __init__(self, chances: dict[bytes, float], tokens: list[bytes]):
         self.row = np.log([chances.get(token, 1e-30) for token in tokens])
 
-    def log_probabilities(self, asked: np.ndarray) -> np.ndarray:
-        return np.broadcast_to(self.row, (*asked.shape, len(self.row)))
+    def log_probabilities(self, asked: np.ndarray, past: int, rows: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(self.row, (len(rows), 1, len(self.row)))
 
 
 def test_bits_per_byte_do_not_depend_on_the_vocabulary():

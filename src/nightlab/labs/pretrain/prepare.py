@@ -10,14 +10,22 @@ learned from the training part (`--vocab` of 512 to 8192). Token 0 ends a docume
 is in two parts.
 
 `evaluate` never loads the model. It asks a server (`python train.py --serve model.pt`) for logits
-and turns them into probabilities itself, so a candidate can neither see what is scored nor say how
-well it did. Questions and answers are binary frames:
+and turns them into probabilities itself, and no token is sent before the server has answered for
+it: so a candidate can neither see what is scored nor say how well it did. Questions and answers
+are binary frames:
 
     the server says first    {"vocab": V, "context": T}
-    a question               {"batch": B, "length": T}                    B*T int32 tokens
-    an answer                {"shape": [B, T, V], "dtype": "float32"}     B*T*V float32 logits
+    a question               {"batch": B, "length": L, "past": P, "last": K}    B*L int32 tokens
+    an answer                {"shape": [B, K, V], "dtype": "float32"}           B*K*V float32 logits
 
-each a line of JSON, then the numbers, little-endian.
+each a line of JSON, then the numbers, little-endian. The L tokens follow the P tokens that were
+given for the same B rows (P = 0 begins anew; P + L is T at most); the answer is about the last K of
+them. With "rows": [...] only these rows are answered for. Where that would be too much to send
+(see STRICT_BYTES), the server scores whole windows, and is audited:
+
+    a question               {"batch": B, "length": T, "score": true}    B*T int32 tokens, then
+                                                                         the B*T that follow each
+    an answer                {"shape": [B, T], "dtype": "float32"}       B*T log-probabilities
 """
 
 import argparse
@@ -39,6 +47,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from email.message import Message
+from functools import cached_property
 from http.client import HTTPException
 from importlib import metadata
 from itertools import chain, islice
@@ -54,7 +63,14 @@ BYTES = 256  # the vocabulary of single bytes
 VOCABS = (BYTES, 512, 1024, 2048, 4096, 8192)
 SEPARATOR = 0
 
-EVAL_BATCH_TOKENS = 4_096  # tokens per question; any value gives the same score
+EVAL_BATCH_TOKENS = 4_096  # tokens per question that is whole windows
+STEP_TOKENS = 131_072  # of all rows that are asked side by side, which a server remembers
+STEP_BYTES = 16_000_000  # of logits in an answer
+STRICT_BYTES = 1_000_000_000  # of logits in all; a score that needs more is claimed and audited
+AUDITED_TOKENS = 8_192  # of the scored ones, drawn when all claims are made
+PROBE_ROWS, PROBE_STEPS = 8, 32
+LOOKS_AHEAD = 1e-3  # nats; what may change when only later tokens do
+SPREAD, FARTHEST = 0.1, 1.0  # nats between two ways to compute the same in bf16: RMS, and any one
 SHORTEST_PASSAGE = 1_000  # bytes; of many short documents, only as many are scored
 MAX_CONTEXT = 65_536
 
@@ -544,40 +560,76 @@ class CandidateError(Problem):
     """The candidate did not answer as it must."""
 
 
+class HarnessChanged(Problem):
+    """The candidate answers, but not as a model of text can: no number of it is to be believed."""
+
+
+def quote(said: object) -> str:
+    """What the candidate said, on one line and of bounded length: it may be made to deceive."""
+    text = repr(said)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
 class Candidate:
     """A model that answers questions over two byte streams. Nothing it says is believed."""
 
     def __init__(self, answers: IO[bytes], questions: IO[bytes], vocab: int = BYTES):
         self.answers, self.questions, self.vocab = answers, questions, vocab
+
+    @cached_property
+    def context(self) -> int:
+        """What its hello says, read when it is first needed: an auditor is started only by the
+        first question."""
         hello = self._head()
         said, context = hello.get("vocab"), hello.get("context")
-        if said != vocab:
-            raise CandidateError(f"its vocabulary is {said}, not {vocab}")
+        if said != self.vocab:
+            raise CandidateError(f"its vocabulary is {quote(said)}, not {self.vocab}")
         if type(context) is not int or not 2 <= context <= MAX_CONTEXT:
-            raise CandidateError(f"its context is {context}, not within 2 to {MAX_CONTEXT}")
-        self.context = context
+            raise CandidateError(f"its context is {quote(context)}, not within 2 to {MAX_CONTEXT}")
+        return context
 
-    def log_probabilities(self, tokens: np.ndarray) -> np.ndarray:
-        """(B, T) tokens in, (B, T, vocab) natural log probabilities of the next token out."""
-        shape = [*tokens.shape, self.vocab]
-        head = json.dumps({"batch": shape[0], "length": shape[1]})
-        self.questions.write(head.encode() + b"\n" + tokens.astype("<i4").tobytes())
-        self.questions.flush()
-        answer = self._head()
-        if answer.get("shape") != shape or answer.get("dtype") != "float32":
-            raise CandidateError(f"it answered {answer} where {shape} float32 was asked")
-        logits = np.frombuffer(self._read(4 * math.prod(shape)), "<f4").reshape(shape)
-        if not np.isfinite(logits).all():
-            raise CandidateError("its logits are not finite")
+    def log_probabilities(
+        self, tokens: np.ndarray, past: int = 0, last: int = 1, rows: np.ndarray | None = None
+    ) -> np.ndarray:
+        """(B, L) tokens in, which follow `past` others; (R, last, vocab) natural log probabilities
+        of the token after each of the last ones out. R is B, unless only some rows are wanted."""
+        batch, length = tokens.shape
+        head = {"batch": batch, "length": length, "past": past, "last": last}
+        some = rows is not None and len(rows) < batch
+        head |= {"rows": rows.tolist()} if some else {}
+        logits = self._ask(head, [tokens], (len(rows) if some else batch, last, self.vocab))
         logs = logits - logits.max(-1, keepdims=True)
         logs -= np.log(np.exp(logs).sum(-1, keepdims=True, dtype=np.float64)).astype(np.float32)
         return logs
 
-    def _read(self, size: int) -> bytes:
+    def claims(self, inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """The log-probabilities (B, T) that it says it gives the targets."""
+        batch, length = inputs.shape
+        head = {"batch": batch, "length": length, "score": True}
+        claimed = self._ask(head, [inputs, targets], (batch, length))
+        if claimed.max() > 1e-6:
+            raise HarnessChanged("it claims probabilities above 1")
+        return claimed
+
+    def _ask(
+        self, head: dict[str, Any], parts: list[np.ndarray], shape: tuple[int, ...]
+    ) -> np.ndarray:
+        frame = (json.dumps(head).encode() + b"\n", *(p.astype("<i4").tobytes() for p in parts))
+        self.questions.write(b"".join(frame))
+        self.questions.flush()
+        if head.get("past", 0) + head["length"] > self.context:  # its hello comes before any answer
+            raise CandidateError(f"its context is {self.context} this time")
+        answer = self._head()
+        if answer.get("shape") != list(shape) or answer.get("dtype") != "float32":
+            raise CandidateError(f"it answered {quote(answer)} where {list(shape)} float32 was due")
+        size = 4 * math.prod(shape)
         data = self.answers.read(size)
         if len(data) < size:
             raise CandidateError("it is gone in the middle of an answer")
-        return data
+        numbers = np.frombuffer(data, "<f4").reshape(shape)
+        if not np.isfinite(numbers).all():
+            raise CandidateError("its answers are not finite")
+        return numbers
 
     def _head(self) -> dict[str, Any]:
         line = self.answers.readline(1000)
@@ -588,14 +640,14 @@ class Candidate:
         except (ValueError, RecursionError):
             head = None
         if not isinstance(head, dict):
-            raise CandidateError(f"it said {line[:60]!r} where a line of JSON was due")
+            raise CandidateError(f"it said {quote(line)} where a line of JSON was due")
         return head
 
 
 @contextmanager
-def connect(vocab: int) -> Iterator[Candidate]:
-    """The candidate on the descriptors "R,W" of NIGHTLAB_SERVE, else a server of our own."""
-    pipes = os.environ.get("NIGHTLAB_SERVE")
+def connect(vocab: int, variable: str = "NIGHTLAB_SERVE") -> Iterator[Candidate]:
+    """The candidate on the descriptors "R,W" of a variable, else a server of our own."""
+    pipes = os.environ.get(variable)
     if pipes:
         read, write = (int(number) for number in pipes.split(","))
         with os.fdopen(read, "rb") as answers, os.fdopen(write, "wb") as questions:
@@ -632,11 +684,12 @@ def count_parameters(artifact: Path) -> float:
 
 class Windows(NamedTuple):
     """What is asked: N windows of T tokens, the tokens that follow each, and which of those are
-    scored; all (N, T)."""
+    scored, all (N, T); and the turn (N,) of each: a document's first window has turn 0."""
 
     inputs: np.ndarray
     targets: np.ndarray
     scored: np.ndarray
+    turns: np.ndarray
 
 
 class Score(NamedTuple):
@@ -687,7 +740,7 @@ def lay_windows(
         length = min(size - 1, total // len(documents))
         first = (size - length + 1) // 2  # >= 1: a document's first token has no context
         opens, closes = np.searchsorted(starts, [first, first + length])
-        for begin in range(opens, closes, stride):
+        for turn, begin in enumerate(range(opens, closes, stride)):
             end = min(begin + stride, closes)  # this window scores document[begin:end]
             origin = max(0, end - 1 - context)
             text = np.zeros(context + 1, np.int32)
@@ -695,49 +748,128 @@ def lay_windows(
             text[: len(piece)] = piece
             scored = np.zeros(context, bool)
             scored[begin - 1 - origin : end - 1 - origin] = True
-            rows.append((text[:-1], text[1:], scored))
+            rows.append((text[:-1], text[1:], scored, turn))
     return Windows(*(np.stack(column) for column in zip(*rows, strict=True)))
 
 
-def score(
-    candidate: Candidate,
-    windows: Windows,
-    sizes: np.ndarray | None = None,
-    batch_tokens: int = EVAL_BATCH_TOKENS,
-) -> Score:
-    """Bits per byte: the surprise at the scored tokens, over the bytes that they stand for.
+def ask(candidate: Candidate, windows: Windows, wanted: np.ndarray, vocab: int) -> np.ndarray:
+    """The log-probabilities (N, T) of the targets that are `wanted`, 0 elsewhere, asked so that the
+    candidate sees no such token before it has answered for it.
 
-    One batch, chosen anew each time, is asked a second time with other text from some random token
-    on: a model that looks ahead now answers differently before that token. That finds mistakes and
-    plain cheats; against a server made to recognise the probe it is no proof.
+    Within a window that is: what comes before the first wanted token in one question, then step by
+    step. A window also begins with text that the one before it scores, so windows of one document
+    are asked in turns; those side by side in a question are of different documents. Where a row has
+    nothing wanted any more, zeros are sent.
     """
+    context = windows.inputs.shape[1]
+    most = max(1, min(STEP_BYTES // (4 * vocab), STEP_TOKENS // context))
+    found = np.zeros(wanted.shape, np.float32)
+    for turn in range(windows.turns.max() + 1):
+        waiting = np.flatnonzero((windows.turns == turn) & wanted.any(1))
+        for rows in np.split(waiting, range(most, len(waiting), most)):
+            mask = wanted[rows]
+            ends = context - mask[:, ::-1].argmax(1)
+            inputs = np.where(np.arange(context) < ends[:, None], windows.inputs[rows], 0)
+            targets = windows.targets[rows]
+            past = 0
+            for now in np.flatnonzero(mask.any(0)):
+                here = np.flatnonzero(mask[:, now])
+                logs = candidate.log_probabilities(inputs[:, past : now + 1], past, rows=here)
+                found[rows[here], now] = logs[np.arange(len(here)), 0, targets[here, now]]
+                past = int(now) + 1
+    return found
+
+
+def probe(candidate: Candidate, vocab: int) -> None:
+    """Ask about random tokens, never the text. Raises HarnessChanged if the model looks ahead or
+    does not answer step by step as it does for a whole window.
+
+    This finds mistakes. It need not find a server made to recognise it, for what is scored is asked
+    step by step.
+    """
+    chance, context = np.random.default_rng(), candidate.context
+    batch = max(1, min(PROBE_ROWS, STEP_BYTES // (4 * vocab * context)))
+    inputs, other = chance.integers(vocab, size=(2, batch, context))
+    before = np.arange(context) < chance.integers(1, context, size=(batch, 1))
+    logs = candidate.log_probabilities(inputs, 0, context)
+    again = candidate.log_probabilities(np.where(before, inputs, other), 0, context)
+    if not compare(again[before], logs[before])[0] <= LOOKS_AHEAD:  # true for NaN as well
+        raise HarnessChanged("its answers depend on later tokens: it is not causal")
+    past, steps = 0, chance.integers(max(1, context - PROBE_STEPS)) + np.arange(PROBE_STEPS)
+    for now in steps[steps < context]:
+        one = candidate.log_probabilities(inputs[:, past : now + 1], past)
+        far, spread = compare(one, logs[:, now : now + 1])
+        if not (far <= FARTHEST and spread <= SPREAD):
+            raise HarnessChanged(
+                f"step by step it answers otherwise than for a whole window, by {far:.2g} nats"
+            )
+        past = int(now) + 1
+
+
+def compare(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
+    """The largest difference and the root of the mean square of all."""
+    apart = np.abs(a - b)
+    return float(apart.max()), float(np.sqrt(np.square(apart, dtype=np.float64).mean()))
+
+
+def measured(windows: Windows, logs: np.ndarray, sizes: np.ndarray | None = None) -> Score:
+    """Bits per byte: the surprise at the scored tokens, over the bytes that they stand for."""
     sizes = np.ones(BYTES, np.int64) if sizes is None else sizes
+    scored = windows.targets[windows.scored]
+    size = int(sizes[scored].sum())
+    nats = -float(logs[windows.scored].sum(dtype=np.float64))
+    return Score(nats / math.log(2) / size, size, len(scored))
+
+
+def score(candidate: Candidate, windows: Windows, sizes: np.ndarray | None = None) -> Score:
+    """The strict score: every scored token is asked for."""
+    vocab = BYTES if sizes is None else len(sizes)
+    return measured(windows, ask(candidate, windows, windows.scored, vocab), sizes)
+
+
+def claim(candidate: Candidate, windows: Windows) -> np.ndarray:
+    """What the candidate says that the log-probabilities (N, T) of all targets are."""
     count, context = windows.inputs.shape
-    batch = max(1, batch_tokens // context)
-    starts = range(0, count, batch)
-    chance = np.random.default_rng()  # decides what the probe asks, never what is scored
-    probe = chance.integers(len(starts))
-    nats = 0.0
-    for number, start in enumerate(starts):
-        rows = np.arange(start, start + batch) % count  # a short last batch is filled up,
-        real = np.arange(batch) < count - start  # so that all batches have one shape
-        inputs, targets, scored = (part[rows] for part in windows)
-        logs = candidate.log_probabilities(inputs)
-        picked = np.take_along_axis(logs, targets[..., None].astype(np.int64), -1)[..., 0]
-        nats -= float(picked[scored & real[:, None]].sum(dtype=np.float64))
-        if number == probe:
-            cut = chance.integers(1, context, size=(batch, 1))
-            before = np.arange(context) < cut
-            other = (inputs + chance.integers(1, 64, size=inputs.shape)) % len(sizes)
-            again = candidate.log_probabilities(np.where(before, inputs, other))
-            if np.abs(again - logs)[before].max() > 1e-3:
-                raise CandidateError("its answers depend on later tokens: it is not causal")
-    scored_tokens = windows.targets[windows.scored]
-    size = int(sizes[scored_tokens].sum())
-    return Score(nats / math.log(2) / size, size, len(scored_tokens))
+    batch = max(1, EVAL_BATCH_TOKENS // context)
+    claimed = np.zeros(windows.inputs.shape, np.float32)
+    for start in range(0, count, batch):
+        rows = np.arange(start, start + batch) % count  # all questions have one shape
+        claimed[rows] = candidate.claims(windows.inputs[rows], windows.targets[rows])
+    return claimed
 
 
-def evaluate(split: str) -> None:
+def audit(
+    fresh: Candidate,
+    windows: Windows,
+    claimed: np.ndarray,
+    vocab: int,
+    tokens: int = AUDITED_TOKENS,
+) -> np.ndarray:
+    """The claims, moved by what they are wrong on average: `fresh`, which has not seen the text, is
+    asked for some scored tokens as in a strict score. Raises HarnessChanged where they disagree."""
+    scored = np.argwhere(windows.scored)
+    drawn = np.random.default_rng().permutation(len(scored))[:tokens]
+    wanted = np.zeros_like(windows.scored)
+    wanted[tuple(scored[drawn].T)] = True
+    found, said = ask(fresh, windows, wanted, vocab)[wanted], claimed[wanted]
+    far, spread = compare(found, said)
+    if not (far <= FARTHEST and spread <= SPREAD):
+        raise HarnessChanged(
+            f"of {len(drawn)} log-probabilities that it claimed, asked again one is {far:.2g} nats"
+            f" off, and all are by {spread:.2g}"
+        )
+    return claimed + (found - said).mean(dtype=np.float64)
+
+
+def is_strict(scoring: str, size: int) -> bool:
+    """Whether every scored token is asked for, `size` bytes in all. Raises Problem."""
+    alone = "NIGHTLAB_SERVE" in os.environ and "NIGHTLAB_AUDIT" not in os.environ
+    if scoring == "audited" and alone:
+        raise Problem("an audit needs a second server: NIGHTLAB_AUDIT is missing")
+    return scoring == "strict" or (scoring == "auto" and (size <= STRICT_BYTES or alone))
+
+
+def evaluate(split: str, scoring: str = "auto") -> None:
     """Print the score of the candidate on a split. Raises Problem where there is none."""
     meta = read_meta()
     vocab, total = meta["vocab"], meta["eval_bytes"]
@@ -745,12 +877,22 @@ def evaluate(split: str) -> None:
     try:
         with connect(vocab) as candidate:
             windows = lay_windows(documents, candidate.context, total, sizes)
-            found = score(candidate, windows, sizes)
+            probe(candidate, vocab)
+            if is_strict(scoring, 4 * vocab * int(windows.scored.sum())):
+                logs, audited = ask(candidate, windows, windows.scored, vocab), 0
+            else:
+                logs, audited = claim(candidate, windows), AUDITED_TOKENS
+        if audited:  # not by the server that has seen the text
+            with connect(vocab, "NIGHTLAB_AUDIT") as fresh:
+                logs = audit(fresh, windows, logs, vocab, audited)
     except (CandidateError, BrokenPipeError) as error:
         raise Problem(f"no score for this candidate: {error}") from None
+    found = measured(windows, logs, sizes)
     print(f"val_bpb: {found.bits_per_byte:.6f}")
     print(f"eval_tokens: {found.tokens}")
     print(f"eval_bytes: {found.bytes}")
+    if audited:
+        print(f"audited_tokens: {min(audited, found.tokens)}")
     artifact = Path("model.pt")
     if artifact.is_file():
         print(f"parameters_M: {count_parameters(artifact) / 1e6:.4f}")
@@ -774,12 +916,21 @@ def main() -> None:
         default=os.environ.get("NIGHTLAB_SPLIT", "val"),
         help="holdout is for the last word only (default: NIGHTLAB_SPLIT, or val)",
     )
+    scoring.add_argument(
+        "--scoring",
+        choices=["auto", "strict", "audited"],
+        default="auto",
+        help=f"strict asks for every token; auto does so up to {STRICT_BYTES / 1e9:.0f} GB",
+    )
     asked = parser.parse_args()
     try:
         if asked.command == "evaluate":
-            evaluate(asked.split)
+            evaluate(asked.split, asked.scoring)
         else:
             prepare(asked.data, asked.vocab, asked.num_shards, cache_folder(asked.cache))
+    except HarnessChanged as error:
+        print(f"harness_changed: {error}")
+        sys.exit(1)
     except (Problem, OSError) as error:
         sys.exit(str(error))
 

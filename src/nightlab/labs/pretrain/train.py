@@ -283,8 +283,8 @@ def attend(
         return (y[0] if isinstance(y, tuple) else y).transpose(1, 2)
     if k.size(1) < q.size(1):
         k, v = (x.repeat_interleave(q.size(1) // x.size(1), 1) for x in (k, v))
-    if mask is None:
-        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    if mask is None:  # a single query after others may see all keys
+        return F.scaled_dot_product_attention(q, k, v, is_causal=q.size(2) == k.size(2))
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
 
 
@@ -301,7 +301,13 @@ class Attention(nn.Module):
             self.gate = nn.Linear(min(32, width), config.kv_heads, bias=False)
 
     def forward(
-        self, x: Tensor, values: Tensor | None, cos: Tensor, sin: Tensor, mask: Tensor | None
+        self,
+        x: Tensor,
+        values: Tensor | None,
+        cos: Tensor,
+        sin: Tensor,
+        mask: Tensor | None,
+        cache: list[Tensor] | None = None,  # keys and values of the tokens before; grows
     ) -> Tensor:
         q, k, v = (
             project(x).unflatten(-1, (-1, self.channels)).transpose(1, 2)
@@ -313,7 +319,11 @@ class Attention(nn.Module):
             v = v + extra.transpose(1, 2)
         both = norm(rotate(torch.cat((q, k), 1), cos, sin)).to(v.dtype)
         q, k = both.split((q.size(1), k.size(1)), 1)
-        y = attend(q, k, v, self.window, mask, self.flash)
+        if cache:
+            k, v = torch.cat((cache[0], k), 2), torch.cat((cache[1], v), 2)
+        if cache is not None:
+            cache[:] = k, v
+        y = attend(q, k, v, self.window, mask, self.flash if cache is None else None)
         return self.out(y.transpose(1, 2).flatten(2))
 
 
@@ -340,7 +350,7 @@ class Block(nn.Module):
         self.attention = Attention(config, layer, flash)
         self.mlp = MLP(config)
 
-    def forward(self, x: Tensor, *around: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, *around: Tensor | list[Tensor] | None) -> Tensor:
         x = x + self.attention(norm(x), *around)
         return x + self.mlp(norm(x))
 
@@ -385,25 +395,42 @@ class GPT(nn.Module):
     def forward(self, tokens: Tensor, targets: Tensor | None = None) -> Tensor:
         """Tokens (B, T) to logits (B, T, vocab) for the token that follows each; with `targets`,
         those tokens, to the mean loss in nats."""
-        length = tokens.size(1)
-        cos, sin = self.cos[:length], self.sin[:length]
+        logits = self.head(self.trunk(tokens))
+        if targets is None:
+            return logits
+        return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+
+    def step(self, tokens: Tensor, caches: list[list[Tensor]], last: int = 1) -> Tensor:
+        """For serving only: logits (B, last, vocab) of the last of these tokens. They follow those
+        of earlier calls with the same `caches`: a list for each block, empty at first."""
+        return self.head(self.trunk(tokens, caches)[:, -last:])
+
+    def trunk(self, tokens: Tensor, caches: list[list[Tensor]] | None = None) -> Tensor:
+        past = caches[0][0].size(2) if caches and caches[0] else 0
+        length = past + tokens.size(1)
+        cos, sin = self.cos[past:length], self.sin[past:length]
+        whole = None
+        if past and length > past + 1:
+            whole = window_mask(length, length)[past:].to(tokens.device)
         x = norm(self.embed(tokens))
         if torch.is_autocast_enabled(x.device.type):  # a residual stream of half the bytes
             x = x.to(torch.get_autocast_dtype(x.device.type))
         for layer, block in enumerate(self.blocks):
             values = self.values[str(layer)](tokens) if str(layer) in self.values else None
             narrow = self.config.window(layer) < length
-            around = (values, cos, sin, self.short[:length, :length] if narrow else None)
+            mask = self.short[past:length, :length] if narrow else whole
+            around = (values, cos, sin, mask, caches[layer] if caches else None)
             if self.recompute and self.training:
                 x = checkpoint(block, x, *around, use_reentrant=False)
             else:
                 x = block(x, *around)
-        logits = self.unembed(norm(x)).float()
+        return norm(x)
+
+    def head(self, x: Tensor) -> Tensor:
+        logits = self.unembed(x).float()
         if self.config.softcap > 0:
             logits = self.config.softcap * torch.tanh(logits / self.config.softcap)
-        if targets is None:
-            return logits
-        return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        return logits
 
 
 # ---------------------------------------------------------------------------------------------
@@ -742,25 +769,63 @@ def evaluate() -> int:
 
 
 class Server:
-    """A trained model that answers in as many parts as memory asks for."""
+    """A trained model that answers, in as many parts as memory asks for.
+
+    Token by token it goes by `model.step` and what that keeps. A model without `step` (delete it
+    when it no longer fits) is given everything from the first token on, each time: slower, and the
+    same answers.
+    """
 
     def __init__(self, model: GPT, platform: Platform):
         self.model, self.platform, self.rows = model, platform, 1 << 30
+        self.seen = torch.empty(0, 0, dtype=torch.int64)
+        self.kept: list[list[list[Tensor]]] = []  # of each part of the rows, of each block
+
+    def logits(self, tokens: np.ndarray, past: int = 0, last: int = 1) -> np.ndarray:
+        """Tokens (B, L), which follow `past` others of the same rows, to the logits (B, last,
+        vocab) of the last of them. A whole text's are computed as in training."""
+        new = torch.from_numpy(tokens.astype(np.int64)).to(self.platform.device)
+        whole = last == tokens.shape[1] > 1
+        if whole or past != self.seen.size(1):
+            self.kept = []
+        self.seen = torch.cat((self.seen[:, :past], new), 1) if past else new
+        if whole or not hasattr(self.model, "step"):
+            return self.in_parts(lambda: [self.model(part)[:, -last:] for part in self.parts()])
+        return self.in_parts(lambda: self.step(new, last))
+
+    def claims(self, tokens: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Log-probabilities (B, T) of the targets, which are the tokens that follow."""
+        both = torch.from_numpy(np.stack((tokens, targets), 1).astype(np.int64))
+        self.seen = both.to(self.platform.device)
+        return self.in_parts(
+            lambda: [
+                -F.cross_entropy(self.model(x).transpose(1, 2), y, reduction="none")
+                for x, y in (part.unbind(1) for part in self.parts())
+            ]
+        )
+
+    def step(self, new: Tensor, last: int) -> list[Tensor]:
+        if not self.kept:  # it begins anew
+            new = self.seen
+            self.kept = [[[] for _ in self.model.blocks] for _ in self.parts()]
+        parts = zip(new.split(self.rows), self.kept, strict=True)
+        return [self.model.step(part, kept, last) for part, kept in parts]
+
+    def parts(self) -> tuple[Tensor, ...]:
+        return self.seen.split(self.rows)
 
     @torch.inference_mode()
-    def logits(self, tokens: np.ndarray) -> np.ndarray:
-        """(B, T) tokens to (B, T, vocab) logits. Out of memory, it goes by fewer rows at a time,
-        and stays with that: all answers are then computed alike."""
-        inputs = torch.from_numpy(tokens.astype(np.int64)).to(self.platform.device)
+    def in_parts(self, compute: Callable[[], list[Tensor]]) -> np.ndarray:
+        """What `compute` finds for all rows. Out of memory, it goes by fewer rows at a time, and
+        stays with that: all answers are then computed alike."""
         while True:
             try:
                 with precision(self.platform):
-                    parts = [self.model(part).cpu() for part in inputs.split(self.rows)]
-                return torch.cat(parts).numpy()
+                    return torch.cat([part.cpu() for part in compute()]).numpy()
             except RuntimeError as error:
-                if not is_out_of_memory(error) or min(self.rows, len(inputs)) == 1:
+                if not is_out_of_memory(error) or min(self.rows, len(self.seen)) == 1:
                     raise
-            self.rows = min(self.rows, len(inputs)) // 2
+            self.rows, self.kept = min(self.rows, len(self.seen)) // 2, []
             free_memory()
 
 
@@ -775,18 +840,22 @@ def load_server(path: Path) -> Server:
 
 
 def serve(path: Path, questions: IO[bytes], answers: IO[bytes]) -> None:
-    """Answer questions with logits until they end. prepare.py describes the frames."""
+    """Answer questions until they end. prepare.py describes the frames."""
     server = load_server(path)
     config = server.model.config
     answers.write(head(vocab=config.vocab, context=config.seq_len))
     answers.flush()
     while line := questions.readline():
         question = json.loads(line)
-        shape = (question["batch"], question["length"])
-        tokens = np.frombuffer(questions.read(4 * math.prod(shape)), "<i4").reshape(shape)
-        logits = server.logits(tokens)
-        answers.write(head(shape=logits.shape, dtype="float32"))
-        answers.write(logits.astype("<f4").tobytes())
+        shape = (1 + ("score" in question), question["batch"], question["length"])
+        given = np.frombuffer(questions.read(4 * math.prod(shape)), "<i4").reshape(shape)
+        if "score" in question:
+            answer = server.claims(*given)
+        else:
+            answer = server.logits(given[0], question["past"], question["last"])
+            answer = answer[question.get("rows", slice(None))]
+        answers.write(head(shape=answer.shape, dtype="float32"))
+        answers.write(answer.astype("<f4").tobytes())
         answers.flush()
 
 
