@@ -111,6 +111,18 @@ class Study:
             raise NightlabError("no campaign yet: begin one with `nightlab run`")
         return tag or tags[-1]
 
+    def campaign_before(self, tag: str) -> CampaignBegan | None:
+        """How the campaign before this one began; None for the first, and where that is lost."""
+        ledger = self.ledger()
+        try:
+            before = ledger.campaign_before(tag)
+            first = next((e.event for e in ledger.read(before)), None) if before else None
+        finally:
+            ledger.close()
+        if isinstance(first, CampaignBegan) and self.repository.has(first.base):
+            return first
+        return None
+
     def campaign(self, tag: str, on_event: OnEvent = lambda _: None) -> Campaign:
         """Open a campaign from the ledger."""
         return self._campaign(tag, self.ledger(), on_event)
@@ -211,7 +223,7 @@ class Study:
                 f"commit {best} of the imported best is not in this repository, so {campaign.tag}"
                 " can be reported on, not gone on with; begin another with `nightlab run --new`"
             )
-        changed = self._changed_harness(began.base, campaign)
+        changed = self.changed_harness(began.base, self.repository.head(), campaign)
         if changed:
             raise NightlabError(
                 f"{', '.join(changed[:3])} changed since campaign {campaign.tag} began: {mend}"
@@ -227,9 +239,9 @@ class Study:
                 " compare; take it back, or begin again with `nightlab run --new`"
             )
 
-    def _changed_harness(self, base: str, campaign: Campaign) -> list[str]:
-        then = self.repository.files(base)
-        now = self.repository.files(self.repository.head())
+    def changed_harness(self, old: str, new: str, campaign: Campaign) -> list[str]:
+        """Files outside the surface of a campaign that two commits don't have alike."""
+        then, now = self.repository.files(old), self.repository.files(new)
         return sorted(
             path
             for path in {*then, *now}
@@ -314,7 +326,9 @@ class Study:
 
     def judge(self) -> SeedwiseJudge:
         """The judge that the policy and the judge section describe."""
-        return SeedwiseJudge(self.program.policy, self.judge_settings)
+        budget = self.settings.run.budget
+        seconds = budget.amount if budget and budget.unit == "seconds" else None
+        return SeedwiseJudge(self.program.policy, self.judge_settings, seconds)
 
     def watch(self) -> Watch:
         """What listens to the progress of runs, and finds the hopeless ones."""

@@ -8,15 +8,28 @@ import sys
 from pathlib import Path
 
 import pytest
-from fakes import CALL_PROGRAM, call_study, command_study, git, loss_of, move, work
+from fakes import (
+    CALL_PROGRAM,
+    COMMAND_PROGRAM,
+    SIM,
+    TRAIN,
+    call_study,
+    command_study,
+    git,
+    loss_of,
+    make_study,
+    move,
+    work,
+)
 
 from nightlab.report.markdown import table
 from nightlab.report.summary import Summary, summary_text
+from nightlab.study import Study, open_study
 from nightlab.types import Idea, Job, Measurement, Outcome
 
 
 def section(text: str, heading: str) -> str:
-    return text.split(f"## {heading}\n")[1].split("\n## ")[0]
+    return re.split(f"## {heading}.*\n", text)[1].split("\n## ")[0]
 
 
 def steps(text: str) -> list[str]:
@@ -119,7 +132,9 @@ def test_a_campaign_without_a_measured_baseline_says_how_to_mend_it(tmp_path: Pa
 
 
 def test_the_least_trustworthy_things_are_said(tmp_path: Path) -> None:
-    program = CALL_PROGRAM.replace("seeds: [1, 2, 3]", "seeds: [1, 2, 3]\n  parallel: 2")
+    program = CALL_PROGRAM.replace(
+        "seeds: [1, 2, 3]", "seeds: [1, 2, 3]\n  parallel: 2\n  isolation: none"
+    )
     study = call_study(tmp_path / "s", program.replace("stop:", "judge: {keep: any}\nstop:"))
     campaign, _, _ = work(study, [move(x=3.0)], loss_of)
     told = section(summary_text(study, campaign), "What may be wrong with these numbers")
@@ -128,6 +143,98 @@ def test_the_least_trustworthy_things_are_said(tmp_path: Path) -> None:
         "not sandboxed", "2 runs shared the machine",
     ):  # fmt: skip
         assert part in told
+
+
+def threats_of(study: Study, isolation: str = "none", **seconds: float) -> str:
+    """What a campaign of two trials says of itself, run so confined; `seconds` of its training."""
+
+    def measure(job: Job) -> dict[str, float]:
+        x = float(job.parameters.get("x", job.parameters.get("X", 0.0)))
+        took = seconds.get("trial" if job.trial else "base")
+        timed = {} if took is None else {"train_seconds": took + job.seed % 10 / 100}
+        return {"loss": (x - 3) ** 2 + job.seed % 10 / 1000, **timed}
+
+    name = "X" if study.settings.change.block == "train.py" else "x"
+    campaign, _, _ = work(study, [move(**{name: 2.0}), move(**{name: 2.5})], measure)
+    assert campaign.state.began is not None and campaign.state.kept == [1, 2]
+    campaign.state.isolation = isolation
+    return summary_text(study, campaign)
+
+
+@pytest.mark.parametrize(
+    ("isolation", "said"),
+    [
+        ("none", "Runs were not sandboxed: a change could have read or written elsewhere on the"),
+        ("landlock", "names of files stayed visible"),
+        ("bubblewrap", ""),
+    ],
+)
+def test_how_runs_were_confined_is_told(isolation: str, said: str, tmp_path: Path) -> None:
+    text = threats_of(call_study(tmp_path / "s"), isolation)
+    told = section(text, "What may be wrong with these numbers")
+    assert f"- Sandbox: {isolation}\n" in text
+    assert said in told and ("sandboxed" in told) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("surface", "reported"),
+    [
+        ("keys: p.yaml", False),
+        ("files: [p.yaml]\n  keys: p.yaml", False),
+        ("files: [sim.py, p.yaml]\n  keys: p.yaml", True),
+        ("block: sim.py", True),
+    ],
+)
+def test_a_call_whose_code_may_be_edited_is_self_reported(
+    surface: str, reported: bool, tmp_path: Path
+) -> None:
+    program = CALL_PROGRAM.replace("keys: p.yaml", surface)
+    study = call_study(tmp_path / "s", program, f"x = 0.0\ny = 0.0\n{SIM}")
+    told = section(threats_of(study), "What may be wrong with these")
+    assert ("self-reported: the code that may be edited" in told) == reported
+
+
+def halves(folder: Path, run: str, change: str = "files: [train.py]\n  block: train.py") -> Study:
+    program = COMMAND_PROGRAM.replace(
+        "  train: python train.py\n", f"  train: python train.py\n{run}"
+    )
+    program = program.replace("files: [train.py]\n  block: train.py", change)
+    return open_study(make_study(folder, {"program.md": program, "train.py": TRAIN, "e.py": SIM}))
+
+
+@pytest.mark.parametrize(
+    ("run", "said"),
+    [
+        ("", "self-reported: the script that may be edited prints it"),
+        ("  evaluate: python e.py\n", "reads the candidate's artifacts itself"),
+        ("  evaluate: python e.py\n  serve: python train.py\n", ""),
+    ],
+)
+def test_who_measures_is_told(run: str, said: str, tmp_path: Path) -> None:
+    text = threats_of(halves(tmp_path / "s", run))
+    told = section(text, "What may be wrong with these numbers")
+    assert said in told
+    assert ("self-reported" in told) + ("artifacts itself" in told) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("budget", "trial", "said"),
+    [
+        ("2000 steps", 21.0, "Trial 1 trains 2.1 times, trial 2 trains 2.1 times as long as the"
+         " baseline; its budget in steps is kept by the script that may be edited."),
+        ("10M tokens", 21.0, "its budget in tokens is kept by the script that may be edited."),
+        ("", 21.0, "no `run.budget` binds the script that may be edited."),
+        ("10M tokens", 14.0, ""),
+        ("15 s", 18.0, ""),
+    ],
+)  # fmt: skip
+def test_keeps_that_train_longer_are_named(
+    budget: str, trial: float, said: str, tmp_path: Path
+) -> None:
+    run = f"  budget: {budget}\n" if budget else ""
+    study = halves(tmp_path / "s", run)
+    told = section(threats_of(study, base=10.0, trial=trial), "What may be wrong with these")
+    assert said in told and ("as long as the baseline" in told) == bool(said)
 
 
 def test_unicode_and_tabs_in_what_others_wrote_tear_no_table(tmp_path: Path) -> None:
@@ -155,3 +262,20 @@ def test_a_summary_that_cannot_be_written_leaves_the_old_one(
     monkeypatch.undo()
     assert path.read_text() == before
     assert not [p for p in study.folder.iterdir() if p.name.endswith(".new")]
+
+
+def test_a_harness_that_changed_between_campaigns_is_told(tmp_path: Path) -> None:
+    folder = call_study(tmp_path / "s").folder
+    assert "don't compare" not in threats(folder, "one")
+    assert "don't compare" not in threats(folder, "two")
+    (folder / "sim.py").write_text((folder / "sim.py").read_text() + "\n# other\n")
+    git(folder, "commit", "-qam", "another harness")
+    said = threats(folder, "three")
+    assert "sim.py changed since the campaign before this one (autoresearch/two)" in said
+
+
+def threats(folder: Path, tag: str) -> str:
+    """What the summary says of a new campaign of one trial."""
+    study = open_study(folder)
+    study.run(tag=tag, trials=1)
+    return summary_text(study, study.campaign(tag))

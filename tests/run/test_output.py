@@ -20,6 +20,7 @@ from nightlab.run.output import (
     read_metrics,
     read_progress,
     tail,
+    told_harness_changed,
 )
 
 SAME_FOLDER = settings(
@@ -62,6 +63,15 @@ class TestMetricLines:
             ("\x1b[4:3mloss\x1b[m: 1.5\x1b(B\x1b[m", "loss", 1.5),
             ("\x1b]0;training\x07loss: 1.5", "loss", 1.5),
             ("\x1b]8;;http://x\x1b\\loss: 1.5\x1b]8;;\x1b\\", "loss", 1.5),
+            ("val_\x1b[31mloss\x1b[0m: 1.\x1b[1m5", "val_loss", 1.5),
+            ("\tloss\t:\t1.5\t", "loss", 1.5),
+            ("loss\u00a0: 1.5", "loss", 1.5),
+            ("accuracy: 91.5 %", "accuracy", 91.5),
+            ("tokens: -1,234", "tokens", -1234.0),
+            ("loss: 0", "loss", 0.0),
+            ("loss: 0.500", "loss", 0.5),
+            ("loss: 007", "loss", 7.0),
+            ("préçision: 0.5", "préçision", 0.5),
         ],
     )
     def test_a_line_that_is_a_name_and_a_number(
@@ -91,6 +101,40 @@ class TestMetricLines:
             "2026-01-01 12:30",
             "progress: 0.5",
             "progress: 0.5 loss=1.5",
+            "loss: 0.5 ± 0.1",
+            "loss: 0.5±0.1",
+            "loss: 0.5 +/- 0.1",
+            "loss: 0.5 (0.1)",
+            "loss: 1.234,5",
+            "loss: 1.234.567,8",
+            "loss: 0,5",
+            "loss: 0,500",
+            "loss: 1,2345",
+            "loss: 1,234,56",
+            "loss: 1 234",
+            "loss: \u22120.5",
+            "loss: \u0661\u0662",
+            "loss: \uff11",
+            "loss: 1\x00",
+            "loss\x00: 1",
+            "\x00loss: 1",
+            "lo\u200bss: 1",
+            "\u202eloss: 1",
+            "loss\u2066: 1",
+            "loss: \u20661\u2069",
+            "lo\x08ss: 1",
+            "loss: 1\x07",
+            "loss\x1b]0;: 1",
+            "a line\u2028loss: 1",
+            "a line\x0bloss: 1",
+            "loss: 1e5.5",
+            "loss: - 1",
+            "loss: 1%%",
+            "loss: 5m",
+            "loss == 1",
+            "loss: =1",
+            "los s: 1",
+            "x" * 129 + ": 1",
         ],
     )
     def test_anything_else_is_no_metric(self, tmp_path: Path, line: str) -> None:
@@ -127,6 +171,76 @@ class TestMetricLines:
         assert (found.metrics, found.not_finite) == ({}, {})
 
 
+class TestRepeats:
+    """For those who allow no second value: what is printed once can't be printed over."""
+
+    def test_what_is_printed_once_is_no_repeat(self, tmp_path: Path) -> None:
+        found = read_metrics(written(tmp_path, 'loss: 1\n{"acc": 2, "ema": {"loss": 3}}\n'))
+        assert found.repeated == {}
+
+    def test_lines_and_json_count_alike_and_equal_values_too(self, tmp_path: Path) -> None:
+        text = 'loss: 1\nacc: 2\n{"loss": 1}\rloss = nan\n\x1b[1macc: 2\n{"ema": {"loss": 1}}\n'
+        assert read_metrics(written(tmp_path, text)).repeated == {"loss": 3, "acc": 2}
+
+    def test_a_name_that_stands_twice_in_one_object(self, tmp_path: Path) -> None:
+        found = read_metrics(written(tmp_path, '{"loss": 1, "ema": {"x": 1, "x": 2}, "loss": 5}'))
+        assert found.metrics == {"loss": 5.0, "ema.x": 2.0}
+        assert found.repeated == {"loss": 2, "ema.x": 2}
+
+    @SAME_FOLDER
+    @given(st.lists(st.sampled_from(["a", "b", "c.d"]), max_size=12), st.booleans())
+    def test_they_are_counted(self, tmp_path: Path, names: list[str], as_json: bool) -> None:
+        ways = WAYS if as_json else WAYS[:4]
+        text = "".join(ways[at % len(ways)](name, 1.0) for at, name in enumerate(names))
+        found = read_metrics(written(tmp_path, text))
+        assert found.repeated == {n: names.count(n) for n in names if names.count(n) > 1}
+
+
+class TestHarnessChanged:
+    def test_the_last_reason_is_told(self, tmp_path: Path) -> None:
+        text = "loss: 1\nharness_changed: first\nharness_changed:  the logits sum to 1.2 \nbye\n"
+        assert told_harness_changed(written(tmp_path, text)) == "the logits sum to 1.2"
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "loss: 1\n",
+            "no harness_changed: x\n",
+            "harness_changed\n",
+            "harness_changed = x\n",
+            "Harness_changed: x\n",
+            "harness_changed_too: x\n",
+        ],
+    )
+    def test_nothing_else_is_such_a_line(self, tmp_path: Path, text: str) -> None:
+        assert told_harness_changed(written(tmp_path, text)) == ""
+
+    def test_there_may_be_no_log(self, tmp_path: Path) -> None:
+        assert told_harness_changed(tmp_path / "none") == ""
+
+    def test_without_a_reason_it_is_told_all_the_same(self, tmp_path: Path) -> None:
+        assert told_harness_changed(written(tmp_path, "harness_changed: \n")) != ""
+
+    def test_what_is_told_is_short_and_fit_to_be_shown(self, tmp_path: Path) -> None:
+        text = "harness_changed: \x1b[31mno\x1b[0m \u202emask\u200b\x07\x00 " + "x" * 900 + "\n"
+        told = told_harness_changed(written(tmp_path, text))
+        assert told.startswith("no mask xxx") and len(told) == 300 and told.isprintable()
+
+    def test_a_reason_of_megabytes_hides_nothing(self, tmp_path: Path) -> None:
+        for before in (0, (1 << 18) - 30, (1 << 18) - 5):
+            text = b"x" * before + b"\nharness_changed: long " + b"y" * 3_000_000 + b"\nend\n"
+            told = told_harness_changed(written(tmp_path, text))
+            assert told.startswith("long yyy") and len(told) == 300
+
+    @SAME_FOLDER
+    @given(st.text(max_size=400))
+    def test_any_reason(self, tmp_path: Path, reason: str) -> None:
+        log = written(tmp_path, f"harness_changed: {reason}\n".encode("utf-8", "replace"))
+        told = told_harness_changed(log)
+        assert 0 < len(told) <= 300 and told.isprintable()
+
+
 class TestJsonLines:
     def test_numbers_of_an_object(self, tmp_path: Path) -> None:
         line = '{"loss": 1.5, "step": 3, "name": "x", "done": true, "none": null, "list": [1, 2]}'
@@ -161,8 +275,62 @@ class TestJsonLines:
         assert {"before", "after"} <= found.metrics.keys()
         assert "loss" not in found.metrics
 
+    @pytest.mark.parametrize(
+        "name",
+        ["a\nb", "loss\u200b", "\u202eloss", "loss ", "\ud800", "\x1b[1mloss", "x" * 129, ""],
+    )
+    def test_a_name_that_is_not_fit_to_be_shown_is_none(self, tmp_path: Path, name: str) -> None:
+        line = json.dumps({name: 1, "deep": {name: 2, "er": 3}})
+        assert metrics_of(tmp_path, line) == {"deep.er": 3.0}
+
+    def test_other_signs_may_stand_in_one(self, tmp_path: Path) -> None:
+        line = '{"f1 (macro)": 1, "acc%": 2, "größe[0]": 3}'
+        assert metrics_of(tmp_path, line) == {"f1 (macro)": 1.0, "acc%": 2.0, "größe[0]": 3.0}
+
 
 class TestLogsOfAnySize:
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "loss: " + "9" * 60_000 + "x",
+            "loss: 1." + "9" * 60_000 + "x",
+            "loss: 1" + " " * 60_000 + "x",
+            "loss" + " " * 60_000 + "x",
+            "a" * 60_000 + "!",
+            "loss: 1" + ",000" * 15_000 + "x",
+            "progress: 0.1 " + "a" * 60_000,
+            "progress: 0.1 " + "a-" * 30_000,
+            "progress: 0.1 " + "a=1" * 20_000,
+            "\x1b[" * 30_000,
+            "\x1b]" * 30_000,
+            '{"a":' * 10_000,
+            "Error" * 12_000,
+        ],
+        ids=lambda line: line[:12].strip(),
+    )
+    def test_no_line_takes_long(self, tmp_path: Path, line: str) -> None:
+        log, began = written(tmp_path, f"first: 1\n{line}\nlast: 2\n"), time.monotonic()
+        assert {"first", "last"} <= read_metrics(log).metrics.keys()
+        new_progress(log, 0)
+        assert (read_progress(log) or (0.1,))[0] == 0.1
+        assert last_words(log)
+        assert time.monotonic() - began < 2
+
+    def test_a_flood_of_names_fills_no_memory(self, tmp_path: Path) -> None:
+        log = tmp_path / "log"
+        with log.open("w") as file:
+            file.write("loss: 1\n")
+            file.writelines(f"metric_{number}: {number}\n" for number in range(200_000))
+            file.write("loss: 2\n")
+        tracemalloc.start()
+        try:
+            found = read_metrics(log)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert (found.metrics["loss"], found.repeated) == (2.0, {"loss": 2})
+        assert len(found.metrics) <= 10_000 and peak < 16 << 20
+
     def test_a_line_of_megabytes_is_passed_over(self, tmp_path: Path) -> None:
         text = b"first: 1\nloss: " + b"9" * 5_000_000 + b"\nlast: 2\n" + b"x" * 3_000_000
         assert metrics_of(tmp_path, text) == {"first": 1.0, "last": 2.0}
@@ -302,6 +470,10 @@ class TestLastWords:
 
     def test_else_the_last_line_that_says_anything(self, tmp_path: Path) -> None:
         assert last_words(written(tmp_path, "one\ntwo\n \n\x1b[0m\n")) == "two"
+
+    def test_they_are_fit_to_be_shown(self, tmp_path: Path) -> None:
+        text = "ValueError: \x1b[31mno\x1b[0m \u202ename\u200b\x07\x00 of\tit\n"
+        assert last_words(written(tmp_path, text)) == "ValueError: no name of it"
 
     def test_they_are_short(self, tmp_path: Path) -> None:
         assert last_words(written(tmp_path, "ValueError: " + "x" * 500)) == (

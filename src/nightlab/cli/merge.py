@@ -94,7 +94,10 @@ def _measured(campaign: Campaign) -> str:
     run = began.settings.get("run", {})
     what = run.get("evaluate") or run.get("call") or run.get("train")
     budget = f", {began.budget} a run" if began.budget else ""
-    own = "" if run.get("evaluate") or run.get("call") else " The metric is self-reported."
+    change = began.settings.get("change", {})
+    code = change.get("block") or set(change.get("files", ())) - {change.get("keys")}
+    trusted = run.get("evaluate") or (run.get("call") and not code)
+    own = "" if trusted else " The metric is self-reported."
     return f"By `{what}`{budget}.{own} The changes were chosen by these values."
 
 

@@ -61,4 +61,4 @@ def _print(told: dict[str, Any], metric: str) -> None:
     if told["diff"]:
         print_line("")
         for line in told["diff"].rstrip().splitlines():
-            print_line(line)
+            print_line("".join(s if s.isprintable() or s == "\t" else "\ufffd" for s in line))

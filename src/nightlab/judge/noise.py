@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from nightlab.judge.rules import SEED_IGNORED
 from nightlab.types import History, Trial, mean_difference, measured_here
 
 _POOLED = 200
@@ -112,7 +113,7 @@ class NoiseMeter:
         values = measured_here(history.baseline.values(history.metric)).values()
         total = _Spread().plus_runs(values)
         for each in history.trials[-_POOLED:]:
-            if each.verdict is not None and not each.failed:
+            if each.verdict is not None and not each.failed and each.verdict.rule != SEED_IGNORED:
                 total = total.plus(self._of(history, each))
         for each in history.open if trial is None else (trial,):
             if each.verdict is None:

@@ -12,6 +12,12 @@ from nightlab.types import History, NightlabError, Trial
 SPREAD = ".sd"
 """After a metric's name: its standard deviation over seeds."""
 
+WALL_TIME = "train_seconds"
+"""What Nightlab's own clock says of a run's training."""
+
+SEED_IGNORED = "seed"
+"""The rule by which a trial is discarded that ignores its seed: its runs tell nothing of noise."""
+
 _ROUNDING = 16 * 2.0**-52
 
 
@@ -53,7 +59,15 @@ def _named(policy: Policy, pattern: str, *trials: Trial) -> list[str]:
     """Metrics of these trials that a pattern names; the name itself where it is no pattern."""
     if not set("*?[") & set(pattern):
         return [pattern]
-    return policy.matching(pattern, set().union(*(_metrics(trial) for trial in trials)))
+    return matching(policy, pattern, set().union(*(_metrics(trial) for trial in trials)))
+
+
+def matching(policy: Policy, pattern: str, names: set[str]) -> list[str]:
+    """The metrics that a rule is about. A wall time is meant by its own name alone: no `train*`
+    that was written of losses may break on a busy machine.
+    """
+    named = pattern.removesuffix(SPREAD) == WALL_TIME
+    return policy.matching(pattern, names if named else names - {WALL_TIME, WALL_TIME + SPREAD})
 
 
 def _bound(policy: Policy, rule: Bound, history: History, trial: Trial) -> Finding:
@@ -170,7 +184,7 @@ def check_policy(policy: Policy, history: History) -> None:
     measured |= {f"{name}{SPREAD}" for name in measured}
     rules: tuple[Bound | Guardrail, ...] = (*policy.bounds, *policy.guardrails)
     for rule in rules:
-        if not policy.matching(rule.pattern, measured):
+        if not matching(policy, rule.pattern, measured):
             there = ", ".join(sorted(_metrics(history.baseline))) or "none"
             raise NightlabError(
                 f"policy: `{rule}` names no metric of the baseline; it measured: {there}"

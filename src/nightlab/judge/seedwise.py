@@ -10,7 +10,9 @@ from typing import Any
 
 from nightlab.judge.abort import aborted
 from nightlab.judge.boundary import boundary, dropped_below
+from nightlab.judge.budget import overspent
 from nightlab.judge.confirm import confirming_left, confirming_runs, runners_up
+from nightlab.judge.ignored import CONVINCING, ignored_seed
 from nightlab.judge.incumbent import Opponent, missing_runs
 from nightlab.judge.noise import Noise, NoiseMeter
 from nightlab.judge.rules import (
@@ -74,11 +76,16 @@ class Comparison:
 class SeedwiseJudge:
     """Runs a trial on one seed after another; drops it as soon as it is clearly no better, keeps it
     on the whole panel or beyond. A deterministic experiment pays one run.
+
+    `budget` is that of a run where it is in seconds, and None where it is not.
     """
 
-    def __init__(self, policy: Policy, settings: JudgeSettings) -> None:
+    def __init__(
+        self, policy: Policy, settings: JudgeSettings, budget: float | None = None
+    ) -> None:
         self.policy = policy
         self.settings = settings
+        self.budget = budget
         self.noise = NoiseMeter()
 
     # -- runs --------------------------------------------------------------------------------
@@ -174,25 +181,46 @@ class SeedwiseJudge:
         found = self._compare(history, trial)
         if found is None:
             return None
+        evidence = self._evidence(history, trial, found)
+        if ignored := ignored_seed(history, trial):
+            return _verdict(trial, Decision.DISCARD, ignored, evidence)
         most = self._most(history)
         if history.closing and found.looks >= self._least(history):
             most = found.looks
         if found.looks < most and not self._clear(history, trial, found):
             return None
-        broken = broken_rules(self.policy, history, trial)
+        broken = self._broken(history, trial)
         better = self._improves(history, trial, found)
-        evidence = self._evidence(history, trial, found)
         whole = found.looks >= self._least(history)
         if whole and not broken:
             simpler = simplicity(self.policy, history, trial, found.gain, self._bound(found))
             if better.passed or simpler.passed:
-                finding = better if better.passed else simpler
-                return _verdict(trial, Decision.KEEP, finding, evidence)
+                passed = better if better.passed else simpler
+                keep = _verdict(trial, Decision.KEEP, passed, evidence)
+                return self._kept(history, trial, found, keep)
         finding = [*broken, better][0]
         if not whole or found.looks < most:
             said = f"{finding.reason}, dropped after {_seeds(found.looks)}"
             finding = Finding(finding.rule, False, said)
         return _verdict(trial, Decision.DISCARD, finding, evidence)
+
+    def _kept(
+        self, history: History, trial: Trial, found: Comparison, keep: Verdict
+    ) -> Verdict | None:
+        """The keep, unless two seeds already look as if the trial ignored them: then a third one
+        has to tell, and where there is none, it is no keep.
+        """
+        ignored = ignored_seed(history, trial, _FEWEST)
+        if ignored is None:
+            return keep
+        if found.looks < CONVINCING and self._fresh(history) and not history.closing:
+            return None
+        return _verdict(trial, Decision.DISCARD, ignored, keep.evidence)
+
+    def _broken(self, history: History, trial: Trial) -> list[Finding]:
+        """The budget where it was not kept, and rules of the policy."""
+        spent = overspent(history, trial, self.budget)
+        return [*([spent] if spent else []), *broken_rules(self.policy, history, trial)]
 
     def _compare(self, history: History, trial: Trial) -> Comparison | None:
         """None until the trial has met the incumbent."""
@@ -222,7 +250,7 @@ class SeedwiseJudge:
             return not hopeful
         if found.statistic >= found.boundary and found.gain > 0:
             return True
-        return not self._may_investigate(history) or bool(broken_rules(self.policy, history, trial))
+        return not self._may_investigate(history) or bool(self._broken(history, trial))
 
     def _hopeful(self, history: History, trial: Trial, found: Comparison) -> bool:
         """Whether more seeds may yet show a gain, or a simplification without a loss."""

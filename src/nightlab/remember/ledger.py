@@ -115,6 +115,15 @@ class Ledger:
             )
             return [campaign for (campaign,) in rows]
 
+    def campaign_before(self, campaign: str) -> str | None:
+        """The tag of the campaign that was begun last before this one."""
+        with self._reading():
+            rows = self._db.execute(
+                "SELECT campaign FROM events GROUP BY campaign ORDER BY MIN(id)"
+            )
+            tags = [tag for (tag,) in rows]
+        return tags[tags.index(campaign) - 1] if campaign in tags[1:] else None
+
     @contextmanager
     def _reading(self) -> Iterator[None]:
         try:

@@ -7,8 +7,8 @@ from typing import Any
 from nightlab.judge.confirm import Confirmation, confirmation
 from nightlab.judge.noise import measure_noise
 from nightlab.judge.settings import JudgeSettings
-from nightlab.report.markdown import counted
-from nightlab.types import Direction, History, Purpose, one_line
+from nightlab.report.markdown import counted, inert
+from nightlab.types import Direction, History, Purpose
 
 
 def confirmed_of(history: History) -> Confirmation | None:
@@ -93,13 +93,13 @@ def why_unconfirmed(history: History, settings: JudgeSettings, stopped: str) -> 
     if failed := history.baseline.failed:
         return (
             f"the baseline fails on other seeds than the panel's (seed {failed.seed}:"
-            f" {one_line(failed.detail, 80)})"
+            f" {inert(failed.detail, 80)})"
         )
     if not settings.confirm:
         return "`judge: {confirm: 0}` leaves it out"
     if not stopped:
         return "that is done when the session ends"
-    return f"the session ended before that ({stopped}); `nightlab run --trials 0` does it"
+    return f"the session ended before that ({inert(stopped)}); `nightlab run --trials 0` does it"
 
 
 def _estimate(told: dict[str, Any]) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from nightlab.types import Decision, Trial, Value, one_line
+from nightlab.report.markdown import inert
+from nightlab.types import Decision, Trial, Value
 
 _FATES = {Decision.KEEP: "kept", Decision.DISCARD: "discarded", Decision.CRASH: "crashed"}
 _NAMED = 4
@@ -65,4 +66,4 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _text(text: str) -> str:
-    return one_line(text, 120).rstrip(".")
+    return inert(text, 120).rstrip(".")

@@ -9,9 +9,10 @@ from pathlib import Path
 from nightlab.campaign import Campaign
 from nightlab.remember.replace import replace_file
 from nightlab.report.direction import direction
+from nightlab.report.markdown import inert
 from nightlab.report.status import improvement
 from nightlab.study import Study
-from nightlab.types import Decision, History, Trial, one_line
+from nightlab.types import Decision, History, Trial
 
 NAME = "autoresearch-progress.md"
 _LAST = 5
@@ -85,6 +86,6 @@ def _row(history: History, trial: Trial) -> str:
     crashed = trial.verdict.decision is Decision.CRASH
     value = None if crashed else history.estimate(trial)
     metric = "—" if value is None else f"{value:.6g}"
-    change = one_line(trial.summary, _SUMMARY).replace("|", "/")
+    change = inert(trial.summary, _SUMMARY).replace("|", "/")
     decision = trial.verdict.decision.value
     return f"| {trial.number} | {trial.commit[:7]} | {metric} | {decision} | {change} |"

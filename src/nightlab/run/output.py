@@ -6,28 +6,39 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nightlab.types import Measurement, Metrics, Outcome
+from nightlab.types import Measurement, Metrics, Outcome, one_line
 
 _ANSI = re.compile(
     rb"\x1b\[[0-?]*[ -/]*[@-~]"  # colours, cursor
     rb"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # titles, links
     rb"|\x1b[ -/]+[0-~]|\x1b[0-Z^-~]"  # character sets, resets
 )
-_NUMBER = r"[+-]?(?:\d{1,3}(?:,\d{3})+(?:\.\d*)?|\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_NUMBER = (
+    r"[+-]?(?:[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]*)?|[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
+    r"(?:[eE][+-]?[0-9]+)?"
+)
+_NAME = r"[A-Za-z_][\w./@+-]{0,127}"
 _METRIC = re.compile(
-    rf"^\s*(?P<name>[A-Za-z_][\w./@+-]*)\s*[:=]\s*(?P<value>{_NUMBER}|[+-]?(?:nan|inf|infinity))"
-    r"\s*%?\s*$",
+    rf"^\s*(?P<name>{_NAME})\s*[:=]\s*(?P<value>{_NUMBER}|[+-]?(?:nan|inf|infinity))"
+    r"\s*(?:%\s*)?$",
     re.IGNORECASE,
 )
 _PROGRESS = re.compile(rf"^\s*progress:\s*(?P<fraction>{_NUMBER})(?P<percent>\s*%)?(?P<rest>.*)$")
-_PAIR = re.compile(rf"(?P<name>[A-Za-z_][\w./-]*)=(?P<value>{_NUMBER}|[+-]?nan|[+-]?inf)", re.I)
+_PAIR = re.compile(
+    rf"(?<![\w./-])(?P<name>[A-Za-z_][\w./-]*)=(?P<value>{_NUMBER}|[+-]?nan|[+-]?inf)", re.I
+)
+_HARNESS_CHANGED = re.compile(r"^harness_changed:(?P<reason>.*)$")
 _LONGEST_LINE = 1 << 16
+_LONGEST_NAME = 128
+_LONGEST_REASON = 300
+_MOST_NAMES = 10_000
 
 OUT_OF_MEMORY = re.compile(
     r"(?:CUDA|HIP|XPU|MPS backend|CUDA error:) out of memory|OutOfMemoryError"
@@ -38,14 +49,25 @@ OUT_OF_MEMORY = re.compile(
 
 @dataclass
 class Printed:
-    """Numbers found in a log. `not_finite` names those whose last value was NaN or infinite."""
+    """Numbers found in a log. `not_finite` names those whose last value was NaN or infinite.
+
+    `times` counts how often each was printed. Of a log with very many names the first ones count.
+    """
 
     metrics: dict[str, float] = field(default_factory=dict)
     not_finite: dict[str, float] = field(default_factory=dict)
-    repeated: dict[str, int] = field(default_factory=dict)
+    times: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def repeated(self) -> dict[str, int]:
+        """How often each name was printed that was printed twice or more; `strict` refuses it."""
+        return {name: count for name, count in self.times.items() if count > 1}
 
     def take(self, name: str, value: float) -> None:
         """The last value wins."""
+        if name not in self.times and len(self.times) >= _MOST_NAMES:
+            return
+        self.times[name] += 1
         self.metrics.pop(name, None)
         self.not_finite.pop(name, None)
         (self.metrics if math.isfinite(value) else self.not_finite)[name] = value
@@ -53,7 +75,8 @@ class Printed:
 
 def measured(run: int, given: Metrics, metric: str, source: str, seconds: float) -> Measurement:
     """A measurement from what a function (`source`) returned; the primary metric must be finite."""
-    metrics = {name: value for name, value in given.items() if math.isfinite(value)}
+    finite = {name: value for name, value in given.items() if math.isfinite(value)}
+    metrics = {name: finite[name] for name in finite if name == metric or _is_fit(name)}
     if metric not in given:
         detail = f"{source} returned no {metric!r}"
         return Measurement(run, Outcome.NO_METRIC, metrics, {}, seconds, detail)
@@ -74,7 +97,7 @@ def read_metrics(log: Path) -> Printed:
     for line in _lines(log):
         if line.startswith("{"):
             with suppress(ValueError, OverflowError, RecursionError):
-                _take_mapping(found, json.loads(line))
+                _take_members(found, json.loads(line, object_pairs_hook=_Members))
             continue
         match = _METRIC.match(line)
         if match and match["name"] != "progress":
@@ -82,18 +105,50 @@ def read_metrics(log: Path) -> Printed:
     return found
 
 
-def _take_mapping(found: Printed, data: dict[str, Any], prefix: str = "") -> None:
-    for key, value in data.items():
-        if isinstance(value, dict):
-            _take_mapping(found, value, f"{prefix}{key}.")
-        elif isinstance(value, (int, float)) and not isinstance(value, bool):
-            found.take(f"{prefix}{key}", float(value))
+class _Members(tuple[tuple[str, Any], ...]):
+    """An object of JSON as it was written: a name may stand in it twice."""
 
 
-def _lines(log: Path) -> Iterator[str]:
-    """Lines of a log, cut at carriage returns too, without colours, over-long ones skipped."""
+def _take_members(found: Printed, members: _Members, prefix: str = "") -> None:
+    """The numbers of an object, unless their names are not fit to be shown."""
+    for key, value in members:
+        name = f"{prefix}{key}"
+        if not _is_fit(key):
+            continue
+        if isinstance(value, _Members):
+            _take_members(found, value, f"{name}.")
+        elif isinstance(value, (int, float)) and not isinstance(value, bool) and _is_fit(name):
+            found.take(name, float(value))
+
+
+def _is_fit(name: str) -> bool:
+    """Whether a name can be shown as it is: short, on one line, and no sign of it invisible."""
+    return 0 < len(name) <= _LONGEST_NAME and name.isprintable() and name == name.strip()
+
+
+def told_harness_changed(log: Path) -> str:
+    """The reason of the last line `harness_changed: reason`, fit to be shown; "" without one."""
+    told = ""
+    for line in _lines(log, whole=False):
+        if match := _HARNESS_CHANGED.match(line):
+            told = one_line(match["reason"], _LONGEST_REASON) or "no reason was given"
+    return told
+
+
+def _lines(log: Path, whole: bool = True) -> Iterator[str]:
+    """Lines of a log, cut at carriage returns too, without colours.
+
+    Over-long ones are skipped, or where they need not be `whole`, cut.
+    """
     if not log.exists():
         return
+    for part, complete in _parts(log):
+        if complete or not whole:
+            yield _clean(part)
+
+
+def _parts(log: Path) -> Iterator[tuple[bytes, bool]]:
+    """What stands between line ends, and whether that is all of it; none is over-long."""
     with log.open("rb") as file:
         rest, skipping = b"", False
         while True:
@@ -102,15 +157,20 @@ def _lines(log: Path) -> Iterator[str]:
             rest = parts.pop()
             if skipping and parts:
                 parts, skipping = parts[1:], False
-            for part in parts:
-                if len(part) <= _LONGEST_LINE:
-                    yield _clean(part)
+            yield from _cut(parts)
             if len(rest) > _LONGEST_LINE:
+                if not skipping:
+                    yield rest[:_LONGEST_LINE], False
                 rest, skipping = b"", True
             if not chunk:
                 if rest and not skipping:
-                    yield _clean(rest)
+                    yield rest, True
                 return
+
+
+def _cut(parts: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
+    for part in parts:
+        yield part[:_LONGEST_LINE], len(part) <= _LONGEST_LINE
 
 
 def _clean(line: bytes) -> str:
@@ -134,7 +194,8 @@ def last_words(log: Path, width: int = 160) -> str:
     """The line that best says why a run ended badly: an error's own line, else the last one."""
     lines = tail(log)
     errors = [line for line in lines if re.match(r"^[\w.]*(Error|Exception|Interrupt)\b", line)]
-    return (errors or lines or [""])[-1][:width]
+    said = (errors or lines or [""])[-1]
+    return one_line(said, len(said) + 1)[:width]
 
 
 def read_progress(log: Path) -> tuple[float, dict[str, float]] | None:
@@ -169,9 +230,3 @@ def _progress_of(line: str) -> tuple[float, dict[str, float]] | None:
     }
     fraction = parse_number(match["fraction"]) / (100 if match["percent"] else 1)
     return min(max(fraction, 0.0), 1.0), pairs
-
-
-def told_harness_changed(log: Path) -> str:
-    """The reason on the last line `harness_changed: reason` of a log, "" where there is none."""
-    found = [m[1] for line in tail(log) if (m := re.match(r"harness_changed:\s*(.+)$", line))]
-    return found[-1][:300] if found else ""

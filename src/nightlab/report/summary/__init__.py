@@ -13,7 +13,7 @@ from nightlab.remember.replace import replace_file
 from nightlab.report.config import config_rows, config_table
 from nightlab.report.confirmed import confirmed_sentence, why_unconfirmed
 from nightlab.report.experiments import experiments_table
-from nightlab.report.markdown import counted
+from nightlab.report.markdown import counted, inert
 from nightlab.report.status import improvement_text
 from nightlab.report.summary.facts import Facts
 from nightlab.report.summary.reproduce import reproduce
@@ -112,8 +112,9 @@ def _session(facts: Facts) -> str:
             f"{record.runs_here}, {format_seconds(record.run_seconds)} in all{runs_for(facts)}",
         ),
         ("Time at work", format_seconds(busy)),
+        ("Sandbox", record.isolation),
         ("Time budget", facts.settings.run.budget_text or "none"),
-        ("Stopped because", record.stopped or "it is not stopped"),
+        ("Stopped because", inert(record.stopped) or "it is not stopped"),
     ]
     return "\n".join(f"- {name}: {value}" for name, value in rows) + "\n"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from nightlab.report.markdown import inert
 from nightlab.report.summary.facts import Facts
 from nightlab.run.platform import Platform
 
@@ -75,5 +76,7 @@ def differences(facts: Facts) -> str:
     """The parameters of the best that differ from the baseline's, told from the values."""
     old, new = facts.history.baseline.parameters, facts.history.incumbent.parameters
     return ", ".join(
-        f"{name} {old.get(name)} → {value}" for name, value in new.items() if old.get(name) != value
+        f"{name} {inert(str(old.get(name)))} → {inert(str(value))}"
+        for name, value in new.items()
+        if old.get(name) != value
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from nightlab.judge.noise import measure_noise
 from nightlab.program.space import FloatParameter, IntParameter, describe
 from nightlab.report.confirmed import confirmed_of
-from nightlab.report.markdown import counted
+from nightlab.report.markdown import counted, inert
 from nightlab.report.summary.facts import Facts
 from nightlab.types import Decision, Trial
 
@@ -36,7 +36,7 @@ def _crashes(facts: Facts) -> str:
     mend = f"narrow {', '.join(n for n, _ in names)}" if names else "tell the proposer in the prose"
     return (
         f"{counted(len(crashed), 'trial')} of {len(facts.settled)} crashed, {count} of them with"
-        f" “{reason}”: {mend} before going on."
+        f" “{inert(reason)}”: {mend} before going on."
     )
 
 
@@ -46,7 +46,7 @@ def _strongest(facts: Facts) -> str:
         return ""
     steps = [(facts.gain(t) - (facts.gain(p) if p else 0.0), t) for p, t in _pairs(line)]
     gain, trial = max(steps, key=lambda step: step[0])
-    what = ", ".join(list(trial.moved)[:4]) or trial.summary
+    what = ", ".join(list(trial.moved)[:4]) or inert(trial.summary)
     more = f" and {len(trial.moved) - 4} more at once" if len(trial.moved) > 4 else ""
     return (
         f"Explore around {what}{more}: trial {trial.number} gained {gain:.4g} there, the largest"
@@ -70,8 +70,9 @@ def _near_miss(facts: Facts) -> str:
     trial = max(lost, key=facts.gain)
     return (
         f"{counted(len(lost), 'trial')} gained, but not more than noise makes, trial"
-        f" {trial.number} ({trial.summary}) the most: with a larger `judge.most_seeds` or a longer"
-        " budget such a gain could be told from luck; `nightlab check --noise` says how much."
+        f" {trial.number} ({inert(trial.summary)}) the most: with a larger `judge.most_seeds` or a"
+        " longer budget such a gain could be told from luck; `nightlab check --noise` says how"
+        " much."
     )
 
 

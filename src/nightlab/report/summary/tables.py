@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from nightlab.report.markdown import counted, table
+from nightlab.report.markdown import counted, inert, table
 from nightlab.report.status import improvement
 from nightlab.report.summary.facts import Facts
 from nightlab.types import Decision, Trial
@@ -85,7 +85,7 @@ def _others(facts: Facts, discards: list[Trial], near: list[Trial], left: int) -
     """How many more of each category were discarded."""
     shown = {trial.number for trial in near}
     counts = Counter(facts.category(t) for t in discards if t.number not in shown)
-    told = ", ".join(f"{category} {count:,}" for category, count in counts.most_common(8))
+    told = ", ".join(f"{inert(category)} {count:,}" for category, count in counts.most_common(8))
     rest = len(counts) - 8
     more = f" and {counted(rest, 'other kind')}" if rest > 0 else ""
     return f"\n{counted(left, 'discard')} that did worse: {told}{more}. `nightlab export tsv`.\n"

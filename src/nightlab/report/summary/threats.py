@@ -7,13 +7,15 @@ from dataclasses import replace
 from math import inf, isfinite
 
 from nightlab.judge.abort import false_aborts
+from nightlab.judge.budget import trained
 from nightlab.judge.confirm import confirmation, runners_up
 from nightlab.judge.noise import Noise, measure_noise
+from nightlab.judge.rules import matching
 from nightlab.judge.wealth import error_left
 from nightlab.program.quantity import format_seconds
 from nightlab.propose.search import REMEMBERED
 from nightlab.report.confirmed import confirmed_of, confirmed_value, why_unconfirmed
-from nightlab.report.markdown import counted
+from nightlab.report.markdown import counted, inert
 from nightlab.report.status import reviews
 from nightlab.report.summary.facts import Facts
 from nightlab.report.summary.runs import repeats, replicated
@@ -26,6 +28,9 @@ _APART = 1.0
 """Standard errors within which a trial can't be told from the best."""
 
 _NAMED = 6
+
+_SLOW, _SLACK = 1.5, 1.0
+"""A kept trial that trains so many times as long as the baseline, and so many seconds, is named."""
 
 _DRIFTED = 3.0
 """Standard deviations of a run beyond which the same seed has drifted."""
@@ -46,12 +51,10 @@ def _said(facts: Facts) -> Iterator[str]:
     yield from _demoted(facts)
     yield from _sometimes_measured(facts)
     yield from _aborted(facts)
-    if not settings.run.evaluate and not settings.run.call:
-        yield "The metric is self-reported: the script that may be edited prints it."
-    if settings.run.where == "function":
-        yield "The function shared a process with Nightlab, and may have kept things between calls."
-    elif facts.record.began and facts.record.began.isolation == "none":
-        yield "Runs were not sandboxed: a change could have read or written elsewhere."
+    yield from _measured_by(facts)
+    yield from _took_longer(facts)
+    yield from _confined(facts)
+    yield from _measured_anew(facts)
     if settings.run.parallel > 1:
         yield f"{settings.run.parallel} runs shared the machine."
     count = len(facts.history.trials)
@@ -60,6 +63,69 @@ def _said(facts: Facts) -> Iterator[str]:
             f"`search` modelled {REMEMBERED} of the {count:,} trials: the best and the last ones."
             " That touches what was tried, not what was measured."
         )
+
+
+def _measured_by(facts: Facts) -> Iterator[str]:
+    """Whether what may be edited has a hand in the metric."""
+    run, change = facts.settings.run, facts.settings.change
+    if run.call:
+        if change.block or set(change.files) - {change.keys}:
+            yield (
+                "The metric is self-reported: the code that may be edited computes it, in the"
+                " process that measures."
+            )
+    elif not run.evaluate:
+        yield "The metric is self-reported: the script that may be edited prints it."
+    elif not run.serve:
+        yield (
+            "The harness reads the candidate's artifacts itself, as there is no `run.serve`: what"
+            " it believes of them is not measured."
+        )
+
+
+def _confined(facts: Facts) -> Iterator[str]:
+    """What the runs could reach besides their own files."""
+    isolation = facts.record.isolation
+    if facts.settings.run.where == "function":
+        yield "The function shared a process with Nightlab, and may have kept things between calls."
+    elif isolation == "none":
+        yield (
+            "Runs were not sandboxed: a change could have read or written elsewhere on the machine."
+        )
+    elif isolation == "landlock":
+        yield (
+            "Runs were sandboxed by Landlock and not by bubblewrap: they could not read or write"
+            " files elsewhere, but names of files stayed visible, and sockets of services in reach."
+        )
+
+
+def _measured_anew(facts: Facts) -> Iterator[str]:
+    """Whether the campaign before was measured by another harness."""
+    study, began = facts.study, facts.record.began
+    before = study.campaign_before(facts.campaign.tag)
+    if before is None or began is None:
+        return
+    changed = study.changed_harness(before.base, began.base, facts.campaign)
+    if changed:
+        yield (
+            f"{', '.join(changed[:3])} changed since the campaign before this one"
+            f" ({before.branch}): its numbers don't compare with these, whose baseline was measured"
+            " anew."
+        )
+
+
+def _took_longer(facts: Facts) -> Iterator[str]:
+    """Kept trials that train for much longer, where no budget in seconds holds them."""
+    budget, usual = facts.settings.run.budget, trained(facts.history.baseline)
+    if usual is None or (budget and budget.unit == "seconds"):
+        return
+    took = [(trial.number, trained(trial) or 0.0) for trial in facts.decided(Decision.KEEP)]
+    slow = [(n, seconds) for n, seconds in took if seconds > max(_SLOW * usual, usual + _SLACK)]
+    told = [f"trial {number} trains {seconds / usual:.1f} times" for number, seconds in slow]
+    if told:
+        shown = ", ".join(told[-_NAMED:]).removeprefix("t")
+        held = f"its budget in {budget.unit} is kept by" if budget else "no `run.budget` binds"
+        yield f"T{shown} as long as the baseline; {held} the script that may be edited."
 
 
 def _aborted(facts: Facts) -> Iterator[str]:
@@ -204,8 +270,9 @@ def _demoted(facts: Facts) -> Iterator[str]:
     for event in reviews(facts.campaign):
         if not event.passed:
             back = f"trial {event.to}" if event.to else "the baseline"
+            why = f"{event.rule}: {inert(event.reason)}"
             yield (
-                f"Trial {event.trial} was kept and demoted again, by {event.rule}: {event.reason}."
+                f"Trial {event.trial} was kept and demoted again, by {why}."
                 f" The trials after it were built on it until {back} took its place."
             )
 
@@ -219,7 +286,7 @@ def _sometimes_measured(facts: Facts) -> Iterator[str]:
     good = [run for trial in trials for run in trial.runs if run.outcome is Outcome.OK]
     good = [run for run in good if run.purpose is not Purpose.IMPORTED]
     names = {name for run in good for name in run.metrics}
-    for name in sorted(n for pattern in patterns for n in policy.matching(pattern, names)):
+    for name in sorted(n for pattern in patterns for n in matching(policy, pattern, names)):
         there = sum(name in run.metrics for run in good)
         if there < len(good):
             yield (
