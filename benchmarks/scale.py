@@ -107,7 +107,7 @@ def proposals(folder: Path) -> tuple[float, float]:
     study = open_study(folder)
     search: Settings = study.settings.model_copy(update={"propose": (ProposeSettings(),)})
     object.__setattr__(study.program, "settings", search)
-    history, proposer = study.campaign(study.pick()).history, study.proposer()
+    history, proposer = study.campaign(study.pick()).history, study.rooms.proposer()
     times = []
     for _ in range(4):
         began = time.perf_counter()

@@ -193,7 +193,7 @@ def work(
     proposer = ScriptedProposer(ideas)
     runner = InProcessRunner(measure, parallel)
     stop = stop or Stop(StopSettings(), more=trials)
-    why = run_loop(campaign, proposer, study.judge(), runner, stop)
+    why = run_loop(campaign, proposer, study.rooms.judge(), runner, stop)
     return study.campaign(tag), why, proposer
 
 

@@ -18,6 +18,7 @@ FLOORS = [
     {"stop"},
     {"loop"},
     {"settings"},
+    {"rooms"},
     {"study"},
     {"report", "agents", "route", "adopt"},
     {"api", "cli"},

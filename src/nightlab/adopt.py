@@ -143,7 +143,7 @@ class _Look:
         named.append(repository.parent(first.commit) if first else None)
         for commit in [name for name in named if name]:
             try:
-                builder = self.study.builder(commit)
+                builder = self.study.rooms.builder(commit)
                 builder.surface.read(builder.baseline)
                 return builder, commit
             except NightlabError:
@@ -153,7 +153,7 @@ class _Look:
             f"the baseline's commit, {table.rows[0].commit}, is not here, or not a study like this"
             f" one; HEAD ({head[:7]}) stands in for it"
         )
-        return self.study.builder(head), head
+        return self.study.rooms.builder(head), head
 
     def find(self, name: str, incumbent: str) -> Found | None:
         """A row's change, where its commit is here and its files can be read."""

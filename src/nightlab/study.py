@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from nightlab.campaign import Campaign, OnEvent, Place
-from nightlab.change.build import Builder
-from nightlab.change.files import build_surface
 from nightlab.change.keys import load_mapping
 from nightlab.change.repository import Repository, git_is_installed
 from nightlab.change.tags import checked_tag, free_tag
-from nightlab.change.workspace import checkout
-from nightlab.judge.abort import Watch
-from nightlab.judge.seedwise import SeedwiseJudge
-from nightlab.judge.settings import JudgeSettings
 from nightlab.loop import run_loop
 from nightlab.program import Program, read_program
-from nightlab.propose import Proposer, Setting
-from nightlab.propose.build import build_proposer
+from nightlab.propose import Proposer
 from nightlab.remember.events import CampaignBegan
 from nightlab.remember.ledger import Ledger
 from nightlab.remember.lock import Holder, Lock, running
+from nightlab.rooms import Rooms
 from nightlab.run import OnProgress, Runner
-from nightlab.run import Setting as RunSetting
-from nightlab.run.build import build_confinement, build_runner
 from nightlab.run.inputs import fingerprint, missing_inputs
 from nightlab.run.platform import detect_platform
-from nightlab.run.sandbox import Tested
-from nightlab.run.sandbox.choose import choose_sandbox
-from nightlab.run.sandbox.surroundings import Surroundings
 from nightlab.settings import Settings
 from nightlab.stop import Stop
 from nightlab.types import Job, NightlabError, Progress, Purpose
@@ -60,6 +47,11 @@ class Study:
         """The settings of program.md."""
         return self.program.settings
 
+    @cached_property
+    def rooms(self) -> Rooms:
+        """Its proposer, judge, runner and the like."""
+        return Rooms(self.folder, self.program, self.repository, self.home, VIEWS)
+
     @property
     def ledger_path(self) -> Path:
         """The ledger, in the git common folder: safe from `git clean`."""
@@ -69,14 +61,6 @@ class Study:
     def results(self) -> Path:
         """results.tsv, or what the program calls it."""
         return self.folder / self.settings.remember.results
-
-    @property
-    def scratch(self) -> Path:
-        """Where runs have their folders: out of the repository, one place for each study."""
-        given = os.environ.get("NIGHTLAB_WORK")
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        top = Path(given) if given else cache / "nightlab" / "work"
-        return top / hashlib.blake2b(str(self.home).encode(), digest_size=6).hexdigest()
 
     def ledger(self) -> Ledger:
         """The ledger, made if there is none."""
@@ -129,7 +113,7 @@ class Study:
 
     def _campaign(self, tag: str, ledger: Ledger, on_event: OnEvent) -> Campaign:
         change = self.settings.change
-        validation = self.judge_settings.validate_
+        validation = self.rooms.judge_settings.validate_
         place = Place(
             home=self.home,
             results=self.results,
@@ -140,17 +124,10 @@ class Study:
         first = next((e.event for e in ledger.read(tag)), None)
         if not isinstance(first, CampaignBegan):
             raise NightlabError(f"there is no campaign {tag!r} in the ledger")
-        builder = self.builder(first.base)
+        builder = self.rooms.builder(first.base)
         campaign = Campaign(tag, ledger, self.repository, builder, place, on_event)
         campaign.before_keep = lambda: self._check_same_inputs(campaign)
         return campaign
-
-    def builder(self, base: str) -> Builder:
-        """What turns ideas into changes, relative to this baseline."""
-        change = self.settings.change
-        surface = build_surface(change)
-        files = self.repository.files(base)
-        return Builder(surface, change.free(), files, self.repository.diff)
 
     def begin(self, tag: str | None, ledger: Ledger) -> str:
         """Write the first event of a new campaign at HEAD. Returns its tag."""
@@ -167,7 +144,7 @@ class Study:
 
     def beginning(self, branch: str, base: str) -> CampaignBegan:
         """The first event of a campaign from `base`. Raises NightlabError where none can be."""
-        builder = self.builder(base)
+        builder = self.rooms.builder(base)
         parameters = builder.surface.read(builder.baseline)
         self._check_views()
         run, policy = self.settings.run, self.program.policy
@@ -184,7 +161,7 @@ class Study:
             state=builder.state(builder.baseline),
             parameters=parameters,
             platform=detect_platform(run.parallel).as_dict(),
-            isolation=self.sandbox.name,
+            isolation=self.rooms.sandbox.name,
             budget=run.budget_text,
             study=self.program.title,
         )
@@ -276,7 +253,7 @@ class Study:
         if holder is not None:
             raise NightlabError(f"campaign {holder.campaign} is running; try again when it is not")
         head = self.repository.head()
-        builder, keys = self.builder(head), self.settings.change.keys
+        builder, keys = self.rooms.builder(head), self.settings.change.keys
         values = builder.surface.read(builder.baseline)
         prefix = self.repository.prefix
         return Job(
@@ -295,85 +272,6 @@ class Study:
             },
             log=place / "check.log",
             artifacts=place / "artifacts",
-        )
-
-    def proposer(self, cancelled: Callable[[], bool] = lambda: False) -> Proposer:
-        """The proposer that the program names."""
-        change, run = self.settings.change, self.settings.run
-        hidden = (*run.holdout, *VIEWS)
-        named = (*change.files, *(name for name in (change.block, change.keys) if name))
-        setting = Setting(
-            space=change.free(),
-            policy=self.program.policy,
-            prose=self.program.prose,
-            surface=tuple(dict.fromkeys(named)),
-            workspace=lambda commit: checkout(
-                self.repository, commit, hidden, self.scratch.with_suffix(".proposals")
-            ),
-            cancelled=cancelled,
-            confine=build_confinement(run, self._run_setting()).confine_program,
-        )
-        return build_proposer(self.settings.propose, setting)
-
-    @property
-    def judge_settings(self) -> JudgeSettings:
-        """The judge section. Where runs have no budget, none can be longer."""
-        given = self.settings.judge
-        if given.validate_ is None or self.settings.run.budget:
-            return given
-        same = given.validate_.model_copy(update={"times": 1.0})
-        return given.model_copy(update={"validate_": same})
-
-    def judge(self) -> SeedwiseJudge:
-        """The judge that the policy and the judge section describe."""
-        budget = self.settings.run.budget
-        seconds = budget.amount if budget and budget.unit == "seconds" else None
-        return SeedwiseJudge(self.program.policy, self.judge_settings, seconds)
-
-    def watch(self) -> Watch:
-        """What listens to the progress of runs, and finds the hopeless ones."""
-        space = self.settings.change.space
-        schedule = frozenset(name for name, p in space.items() if "schedule" in p.tags)
-        limit = self.settings.run.time_limit
-        return Watch(self.program.policy, self.judge_settings, schedule, limit)
-
-    @cached_property
-    def sandbox(self) -> Tested:
-        """What confines runs on this machine: tried once. Raises NightlabError where the settings
-        require one that does not work here."""
-        run = self.settings.run
-        if run.where != "local":
-            if run.isolation not in ("auto", "none"):
-                raise NightlabError(
-                    f"run.isolation: {run.where} has no sandbox; write auto or none"
-                )
-            return Tested()
-        around = Surroundings(self.folder, self.hidden, run.holdout, run.network)
-        return choose_sandbox(run.isolation, around, self.scratch.with_suffix(".probes"))
-
-    @property
-    def hidden(self) -> list[Path]:
-        """Folders that no run may see: checkouts, the ledger, what other runs leave."""
-        checkouts = self.repository.checkouts()
-        return [*checkouts, *checkouts.values(), self.repository.common, self.scratch.parent]
-
-    def runner(self, on_progress: OnProgress, keep_open: Sequence[int] = ()) -> Runner:
-        """The runner that the run section names."""
-        return build_runner(self.settings.run, self._run_setting(on_progress, keep_open))
-
-    def _run_setting(
-        self, on_progress: OnProgress = lambda _: None, keep_open: Sequence[int] = ()
-    ) -> RunSetting:
-        return RunSetting(
-            study=self.folder,
-            prefix=self.repository.prefix,
-            metric=self.program.policy.metric,
-            scratch=self.scratch,
-            on_progress=on_progress,
-            keep_open=keep_open,
-            sandbox=self.sandbox.sandbox,
-            hidden=self.hidden,
-            caches=self.home / "caches",
         )
 
     def run(
@@ -407,21 +305,22 @@ class Study:
             if new and tag in known:
                 raise NightlabError(f"campaign {tag!r} exists; choose another --tag, or drop --new")
             stop = Stop(self.settings.stop, trials, until, time.time, runs)
-            proposer = proposer or self.proposer(lambda: bool(stop.at_once()))
-            watch = self.watch()
+            proposer = proposer or self.rooms.proposer(lambda: bool(stop.at_once()))
+            watch = self.rooms.watch()
+            isolation = "none" if runner else self.rooms.sandbox.name
             hear = _both(watch.hear, on_progress)
-            runner = runner or self.runner(hear, keep_open=(lock.fd,))
+            runner = runner or self.rooms.runner(hear, keep_open=(lock.fd,))
             chosen = self.begin(tag, ledger) if begin else (tag or known[-1])
             lock.rename(chosen)
             campaign = self._campaign(chosen, ledger, on_event)
-            campaign.isolation = self.sandbox.name
+            campaign.isolation = isolation
             self.check_continues(campaign)
             self._check_checked_out(campaign)
             self._hide_views()
             on_campaign(campaign)
             stop.begin(campaign)
             on_stop(stop)
-            why = run_loop(campaign, proposer, self.judge(), runner, stop, watch)
+            why = run_loop(campaign, proposer, self.rooms.judge(), runner, stop, watch)
             return campaign, why
         finally:
             ledger.close()

@@ -46,7 +46,7 @@ def test_a_campaign_from_the_command_line(tmp_path: Path) -> None:
     assert "stopped: 3 trials are done" in said
     told = json.loads(nightlab(folder, "status", "--json").stdout)
     assert (told["trials"], told["state"]) == (3, "stopped")
-    assert told["isolation"] == open_study(folder).sandbox.name
+    assert told["isolation"] == open_study(folder).rooms.sandbox.name
     shown = json.loads(nightlab(folder, "show", "1", "--json").stdout)
     assert shown["trial"] == 1 and shown["runs"][0]["seed"] in (1, 2, 3)
     for words in (["status"], ["show", "0"], ["show", "1"], ["check"], ["report"]):

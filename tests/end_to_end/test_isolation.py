@@ -52,7 +52,7 @@ def test_a_campaign_runs_in_each_and_says_so(tmp_path: Path, kind: str) -> None:
 def test_the_weakest_of_its_sessions_counts(tmp_path: Path) -> None:
     folder = isolated(tmp_path, "auto")
     nightlab(folder, "run", "--trials", "1")
-    strongest = open_study(folder).sandbox.name
+    strongest = open_study(folder).rooms.sandbox.name
     empty = tmp_path / "bin"
     empty.mkdir()
     git = subprocess.run(["which", "git"], capture_output=True, text=True, check=True).stdout

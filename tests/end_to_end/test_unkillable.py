@@ -55,7 +55,7 @@ def events(folder: Path, kind: str) -> list[dict]:
 
 def processes_of(folder: Path) -> list[int]:
     """Processes that work for this study: its runs bear its scratch folder as current folder."""
-    scratch = str(open_study(folder).scratch)
+    scratch = str(open_study(folder).rooms.scratch)
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
@@ -88,7 +88,7 @@ def check_whole(folder: Path) -> None:
         assert git(folder, "rev-parse", f"refs/nightlab/{campaign.tag}/{trial.number}")
     git(folder, "fsck", "--strict")
     assert processes_of(folder) == []
-    assert not study.scratch.exists()
+    assert not study.rooms.scratch.exists()
     assert git(folder, "status", "--porcelain") == ""
 
 

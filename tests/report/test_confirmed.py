@@ -152,7 +152,7 @@ def test_a_demotion_is_told_everywhere(demoted: tuple[Study, Campaign]) -> None:
     assert "Trial 2 was kept and demoted again, by validation" in threats(
         summary_text(study, campaign)
     )
-    told = show(campaign.history, campaign.state.trial(2), study.judge(), reviews(campaign))
+    told = show(campaign.history, campaign.state.trial(2), study.rooms.judge(), reviews(campaign))
     assert told["reviews"][0]["passed"] is False
     shown = evidence_lines(told)
     assert "evidence, against trial 1:" in shown
@@ -236,7 +236,7 @@ def test_a_trial_in_doubt_shows_how_far_it_is(tmp_path: Path) -> None:
     campaign, _, _ = work(study, [move(x=3.0)], faint, stop=stop)
     trial = campaign.history.trial(1)
     assert trial.verdict is None, "it is in doubt"
-    told = show(campaign.history, trial, study.judge())
+    told = show(campaign.history, trial, study.rooms.judge())
     assert told["verdict"] is None and told["investigate"] is True
     said = evidence_lines(told)
     assert re.fullmatch(r"investigate: \d seeds so far, statistic \S+ of \S+", said[0])

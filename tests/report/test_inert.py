@@ -84,7 +84,7 @@ def test_nothing_reaches_a_terminal_that_could_move_it(worked: tuple[Study, Camp
     for entry in campaign.ledger.read(campaign.tag):
         lines.event(entry.event)
     said += status_lines(status(study, campaign), campaign.history)
-    told = show(campaign.history, campaign.history.trials[0], study.judge(), [])
+    told = show(campaign.history, campaign.history.trials[0], study.rooms.judge(), [])
     said += [told["summary"], told["reason"], told["hypothesis"]]
     said += [run["detail"] for run in told["runs"]]
     assert any("onerror" in line for line in said)

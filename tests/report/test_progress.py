@@ -225,7 +225,7 @@ def session(study: Study, heard: Heard, trials: int) -> Session:
     told.begin(stop)
     done = campaign.state.settled
     ideas = [move(f"idea {n}", x=n / 100) for n in range(done + 1, done + 1 + trials)]
-    run_loop(campaign, ScriptedProposer(ideas), study.judge(), InProcessRunner(loss_of), stop)
+    run_loop(campaign, ScriptedProposer(ideas), study.rooms.judge(), InProcessRunner(loss_of), stop)
     return told
 
 

@@ -90,10 +90,10 @@ def _program(study: Study) -> list[Finding]:
     from nightlab.program.space import describe
 
     try:
-        builder = study.builder(study.repository.head())
+        builder = study.rooms.builder(study.repository.head())
         values = builder.surface.read(builder.baseline)
-        study.proposer()
-        study.runner(lambda _: None)
+        study.rooms.proposer()
+        study.rooms.runner(lambda _: None)
     except NightlabError as error:
         return [(False, str(error))]
     found: list[Finding] = [(True, sentence) for sentence in study.program.policy.sentences()]
@@ -184,7 +184,7 @@ def _sandbox(study: Study) -> list[Finding]:
     """What confines runs here, and what it was seen to hold."""
     from nightlab.run.sandbox.choose import MEND
 
-    tested = study.sandbox  # `_program` has said what is wrong, where it can't be had
+    tested = study.rooms.sandbox  # `_program` has said what is wrong, where it can't be had
     if tested.name == "none":
         asked = study.settings.run.isolation == "none"
         why = (
@@ -289,7 +289,7 @@ def print_config(study: Study, tag: str) -> None:
     from nightlab.report.config import config_rows, config_table
     from nightlab.run.platform import detect_platform
 
-    surface = study.builder(study.repository.head()).surface
+    surface = study.rooms.builder(study.repository.head()).surface
     files: Any = study.repository.files(study.repository.head())
     scripts = sorted(path for path in files if path.endswith(".py") and not surface.owns(path))
     platform = str(detect_platform(study.settings.run.parallel))

@@ -43,7 +43,7 @@ def whole(tag: Tag = None, output: Output = None) -> None:
 
     study, campaign = find_campaign(tag)
     entries = campaign.ledger.read(campaign.tag)
-    _write(export_json(campaign.tag, entries, study.judge()), output)
+    _write(export_json(campaign.tag, entries, study.rooms.judge()), output)
 
 
 @app.command("notebook")

@@ -68,7 +68,7 @@ def _measure(study: Study, batches: Sequence[Sequence[int]]) -> Measured:
     done: list[Run] = []
     with tempfile.TemporaryDirectory(prefix="nightlab-check-") as place:
         job = study.trial_run(Path(place))
-        with study.runner(lambda _: None) as runner:
+        with study.rooms.runner(lambda _: None) as runner:
             for batch in batches:
                 for run in _batch(runner, job, batch, len(done)):
                     done.append(run)

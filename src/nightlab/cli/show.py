@@ -29,7 +29,7 @@ def show(
         raise NightlabError(
             f"there is no trial {number}; campaign {campaign.tag} has {there}"
         ) from None
-    told = show_of(campaign.history, trial, study.judge(), reviews(campaign))
+    told = show_of(campaign.history, trial, study.rooms.judge(), reviews(campaign))
     if as_json:
         print_json(told)
         return

@@ -1,0 +1,148 @@
+"""A study's proposer, judge, watch, sandbox and runner, built as program.md names them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from nightlab.change.build import Builder
+from nightlab.change.files import build_surface
+from nightlab.change.repository import Repository
+from nightlab.change.workspace import checkout
+from nightlab.judge.abort import Watch
+from nightlab.judge.seedwise import SeedwiseJudge
+from nightlab.judge.settings import JudgeSettings
+from nightlab.program import Program
+from nightlab.propose import Proposer, Setting
+from nightlab.propose.build import build_proposer
+from nightlab.run import OnProgress, Runner
+from nightlab.run import Setting as RunSetting
+from nightlab.run.build import build_confinement, build_runner
+from nightlab.run.sandbox import Tested
+from nightlab.run.sandbox.choose import choose_sandbox
+from nightlab.run.sandbox.surroundings import Surroundings
+from nightlab.settings import Settings
+from nightlab.types import NightlabError
+
+
+@dataclass
+class Rooms:
+    """Builds what a program names. `home` is Nightlab's folder in the git common folder.
+
+    `views` are what Nightlab writes into the study, and no proposer needs to see.
+    """
+
+    folder: Path
+    program: Program[Settings]
+    repository: Repository
+    home: Path
+    views: Sequence[str] = ()
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of program.md."""
+        return self.program.settings
+
+    @property
+    def scratch(self) -> Path:
+        """Where runs have their folders: out of the repository, one place for each study."""
+        given = os.environ.get("NIGHTLAB_WORK")
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        top = Path(given) if given else cache / "nightlab" / "work"
+        return top / hashlib.blake2b(str(self.home).encode(), digest_size=6).hexdigest()
+
+    def builder(self, base: str) -> Builder:
+        """What turns ideas into changes, relative to this baseline."""
+        change = self.settings.change
+        surface = build_surface(change)
+        files = self.repository.files(base)
+        return Builder(surface, change.free(), files, self.repository.diff)
+
+    def proposer(self, cancelled: Callable[[], bool] = lambda: False) -> Proposer:
+        """The proposer that the program names."""
+        change, run = self.settings.change, self.settings.run
+        hidden = (*run.holdout, *self.views)
+        named = (*change.files, *(name for name in (change.block, change.keys) if name))
+        setting = Setting(
+            space=change.free(),
+            policy=self.program.policy,
+            prose=self.program.prose,
+            surface=tuple(dict.fromkeys(named)),
+            workspace=lambda commit: checkout(
+                self.repository, commit, hidden, self.scratch.with_suffix(".proposals")
+            ),
+            cancelled=cancelled,
+            confine=self._confine,
+        )
+        return build_proposer(self.settings.propose, setting)
+
+    def _confine(self, argv: Sequence[str], **given: Any) -> tuple[list[str], dict[str, str]]:
+        """Confine a program that proposes. Only then the sandbox is tried."""
+        confinement = build_confinement(self.settings.run, self._run_setting())
+        return confinement.confine_program(argv, **given)
+
+    @property
+    def judge_settings(self) -> JudgeSettings:
+        """The judge section. Where runs have no budget, none can be longer."""
+        given = self.settings.judge
+        if given.validate_ is None or self.settings.run.budget:
+            return given
+        same = given.validate_.model_copy(update={"times": 1.0})
+        return given.model_copy(update={"validate_": same})
+
+    def judge(self) -> SeedwiseJudge:
+        """The judge that the policy and the judge section describe."""
+        budget = self.settings.run.budget
+        seconds = budget.amount if budget and budget.unit == "seconds" else None
+        return SeedwiseJudge(self.program.policy, self.judge_settings, seconds)
+
+    def watch(self) -> Watch:
+        """What listens to the progress of runs, and finds the hopeless ones."""
+        space = self.settings.change.space
+        schedule = frozenset(name for name, p in space.items() if "schedule" in p.tags)
+        limit = self.settings.run.time_limit
+        return Watch(self.program.policy, self.judge_settings, schedule, limit)
+
+    @cached_property
+    def sandbox(self) -> Tested:
+        """What confines runs on this machine: tried once. Raises NightlabError where the settings
+        require one that does not work here."""
+        run = self.settings.run
+        if run.where != "local":
+            if run.isolation not in ("auto", "none"):
+                raise NightlabError(
+                    f"run.isolation: {run.where} has no sandbox; write auto or none"
+                )
+            return Tested()
+        around = Surroundings(self.folder, self.hidden, run.holdout, run.network)
+        return choose_sandbox(run.isolation, around, self.scratch.with_suffix(".probes"))
+
+    @property
+    def hidden(self) -> list[Path]:
+        """Folders that no run may see: checkouts, the ledger, what other runs leave."""
+        checkouts = self.repository.checkouts()
+        return [*checkouts, *checkouts.values(), self.repository.common, self.scratch.parent]
+
+    def runner(self, on_progress: OnProgress, keep_open: Sequence[int] = ()) -> Runner:
+        """The runner that the run section names."""
+        return build_runner(self.settings.run, self._run_setting(on_progress, keep_open))
+
+    def _run_setting(
+        self, on_progress: OnProgress = lambda _: None, keep_open: Sequence[int] = ()
+    ) -> RunSetting:
+        return RunSetting(
+            study=self.folder,
+            prefix=self.repository.prefix,
+            metric=self.program.policy.metric,
+            scratch=self.scratch,
+            on_progress=on_progress,
+            keep_open=keep_open,
+            sandbox=self.sandbox.sandbox,
+            hidden=self.hidden,
+            caches=self.home / "caches",
+        )
