@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test docs lint format clean
+.PHONY: demo test gauntlet docs lint format clean
 
 # The stamp is rewritten when the dependencies change, so a second call installs nothing.
 $(VENV)/.demo: pyproject.toml
@@ -30,6 +30,10 @@ demo: $(VENV)/.demo
 test: $(VENV)/.test
 	scripts/packages
 	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/check
+
+gauntlet: $(VENV)/.test
+	scripts/packages
+	PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=tests $(BIN)/python -m gauntlet
 
 docs: $(VENV)/.docs
 	$(BIN)/mkdocs build --strict
