@@ -124,6 +124,7 @@ class _CommandRun:
         if self.settings.serve:
             ended, served = yield from self._serve_and_evaluate(folder, log)
             own["peak_memory_mb"] = max(own["peak_memory_mb"], round(served.peak_memory / 2**20, 1))
+            own["serve_seconds"] = round(served.seconds, 3)
         else:
             ended = yield from self._run(str(self.settings.evaluate), folder, log)
         if folder.changed(job.protected):
@@ -165,15 +166,16 @@ class _CommandRun:
                 self.slot.processes.kill(served_by, grace=0)
                 raise
             pipes.close(*theirs, asked[0], answers[1])
-            audited_by = 0
+            audited_by, served = 0, None
             ended = yield Wait(pid=evaluated_by, fd=audit_asked[0])
             if not isinstance(ended, Ended):
-                if _holds_something(audit_asked[0]):
+                if _holds_something(audit_asked[0]):  # the first could tell the second what it saw
+                    served = yield from self._leave(served_by, grace=0)
                     audited_by = self._start_serving("audit", audit_asked[0], audit_answers[1])
                 pipes.close(audit_asked[0], audit_answers[1])
                 ended = yield Wait(pid=evaluated_by)
         assert isinstance(ended, Ended)
-        served = yield from self._leave(served_by)
+        served = served or (yield from self._leave(served_by))
         if audited_by:
             yield from self._leave(audited_by)
         return ended, served
@@ -185,9 +187,9 @@ class _CommandRun:
         command = str(self.settings.serve)
         return self._start(command, candidate, log, stdin=questions, stdout=answers)
 
-    def _leave(self, pid: int) -> Waiting:
+    def _leave(self, pid: int, grace: float = _LEAVING) -> Waiting:
         """See a candidate off that has nobody left to answer."""
-        self.slot.processes.kill(pid, grace=_LEAVING)
+        self.slot.processes.kill(pid, grace=grace)
         ended = yield Wait(pid=pid)
         assert isinstance(ended, Ended)
         return ended

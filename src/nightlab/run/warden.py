@@ -26,6 +26,7 @@ PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 SAMPLE_EVERY = 0.2
 MARK = "NIGHTLAB_RUN"
+SHARED = "/dev/shm"
 
 
 def _prctl() -> Any:
@@ -95,6 +96,8 @@ class Child:
         tree = set(descendants(self.process.pid))
         self.family = {self.process.pid} | tree | self.family & living
         self.memory = sum(resident(pid) for pid in self.family)
+        if self.layers:
+            self.memory += max((shared_files(pid) for pid in tree), default=0)
         self.peak = max(self.peak, self.memory)
 
     def excess(self) -> str:
@@ -155,6 +158,18 @@ def limit_own(limits: dict[str, Any]) -> None:
         most = resource.getrlimit(kind)[1]
         amount = amount if most == resource.RLIM_INFINITY else min(amount, most)
         resource.setrlimit(kind, (amount, amount))
+
+
+def shared_files(pid: int) -> int:
+    """Bytes of memory in files of a shared memory of its own; 0 where it has none."""
+    try:
+        found, ours = os.stat(f"/proc/{pid}/root{SHARED}"), os.stat(SHARED)
+        if found.st_dev == ours.st_dev:
+            return 0
+        told = os.statvfs(f"/proc/{pid}/root{SHARED}")
+    except OSError:
+        return 0
+    return (told.f_blocks - told.f_bfree) * told.f_frsize
 
 
 def marked(pid: int) -> str:

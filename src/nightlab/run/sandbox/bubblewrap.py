@@ -31,7 +31,7 @@ class Bubblewrap:
 
 def _mounts(view: View) -> Iterator[str]:
     """The whole file system, from the top down; what is hidden is empty and can't be written."""
-    yield from ("--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev")
+    yield from ("--ro-bind", "/", "/", "--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev")
     for device in view.devices:
         yield from ("--dev-bind-try", str(device), str(device))
     for folder in ("/tmp", "/var/tmp"):

@@ -19,6 +19,8 @@ from collections.abc import Sequence
 
 NEW_NAMESPACES = {"ipc": 0x08000000, "mount": 0x00020000, "pid": 0x20000000}
 NEW_USER, NEW_NETWORK = 0x10000000, 0x40000000
+BIND = 1 << 12
+MOUNT_SETATTR, AT_FDCWD, RECURSIVE, READ_ONLY = 442, -100, 0x8000, 1
 SHARED = "/dev/shm"
 PRIVATE = 1 << 18 | 1 << 14  # MS_PRIVATE | MS_REC
 SET_PDEATHSIG, CAPBSET_DROP, SET_NO_NEW_PRIVS = 1, 24, 38
@@ -77,12 +79,32 @@ def unshare(network: bool) -> bool:
     return True
 
 
-def mount_own() -> bool:
-    """Processes and shared memory of its own, where mounting is allowed; whether the second is."""
+def mount_own(rules: Sequence[Sequence[str]]) -> bool:
+    """Processes and shared memory of its own, where mounting is allowed; whether the second is.
+
+    All else becomes read-only but what may be written: Landlock leaves times, modes and attributes
+    of files to whoever owns them.
+    """
     if libc.mount(None, b"/", None, PRIVATE, None) < 0:
         return False
+    folder = os.getcwd()
+    writable = [path for path, access in rules if access == "write" and os.path.isdir(path)]
+    for path in writable:
+        libc.mount(path.encode(), path.encode(), None, BIND, None)
     libc.mount(b"proc", b"/proc", b"proc", 0, None)
-    return bool(libc.mount(b"tmpfs", SHARED.encode(), b"tmpfs", 0, b"mode=1777") == 0)
+    own = libc.mount(b"tmpfs", SHARED.encode(), b"tmpfs", 0, b"mode=1777") == 0
+    set_read_only("/", True)
+    for path in (*writable, SHARED):
+        set_read_only(path, False)
+    os.chdir(folder)  # into the new mount of it, which may be written
+    return bool(own)
+
+
+def set_read_only(path: str, on: bool) -> None:
+    """A mount; the root with all below it. Before Linux 5.12 nothing happens."""
+    flags = RECURSIVE if path == "/" else 0
+    attributes = struct.pack("QQQQ", READ_ONLY if on else 0, 0 if on else READ_ONLY, 0, 0)
+    libc.syscall(MOUNT_SETATTR, AT_FDCWD, path.encode(), flags, attributes, 32)
 
 
 def die_with_parent(parent: int) -> None:
@@ -135,37 +157,44 @@ def allow(ruleset: int, path: str, rights: int) -> None:
 
 # -- system calls --------------------------------------------------------------------------------
 
-MACHINES = {  # audit's number of the architecture, then those of socket and io_uring_setup
-    "x86_64": (0xC000003E, 41, 425),
-    "aarch64": (0xC00000B7, 198, 425),
+MACHINES = {  # audit's number of the architecture, then of socket, the keyring's, shared memory's
+    "x86_64": (0xC000003E, 41, (248, 249, 250), (29, 64, 68)),
+    "aarch64": (0xC00000B7, 198, (217, 218, 219), (186, 190, 194)),
 }
+IO_URING_SETUP, X32 = 425, 0x40000000
 LOCAL = 1  # AF_UNIX
 DENIED, ALLOWED, KILLED = 0x00050000 | 13, 0x7FFF0000, 0x80000000
 
 
-def refuse_sockets() -> None:
-    """No sockets but local ones, by a filter of system calls. Raises OSError.
+def refuse_calls(network: bool, apart: bool) -> None:
+    """No keyring, which outlives a run, and none of what namespaces would have kept from it:
+    shared memory of the old kind, sockets of the network's families. Raises OSError.
 
-    The second way to a socket, io_uring, is refused too, and so are the numbers of another
-    architecture. On a machine that the table lacks there is only what Landlock does.
+    A filter of system calls. The second way to a socket, io_uring, is refused too, and so are the
+    numbers of another architecture. On a machine that the table lacks there is only what Landlock
+    does.
     """
     if platform.machine() not in MACHINES:
         return
-    architecture, socket, io_uring = MACHINES[platform.machine()]
+    architecture, socket, keys, shared = MACHINES[platform.machine()]
+    sockets = not (network or apart)
+    refused = [*keys, *(() if apart else shared), *([IO_URING_SETUP] if sockets else ())]
     load, equal, above, give = 0x20, 0x15, 0x35, 0x06
+    deny, allow = (give, 0, 0, DENIED), (give, 0, 0, ALLOWED)
+    tail = [allow, deny]
+    if sockets:  # the family is the first argument
+        tail = [(equal, 1, 0, socket), allow, (load, 0, 0, 16), (equal, 1, 0, LOCAL), deny, allow]
+    checks = [(above, X32), *((equal, number) for number in refused)]
     program = [
         (load, 0, 0, 4),  # the architecture
         (equal, 1, 0, architecture),
         (give, 0, 0, KILLED),
         (load, 0, 0, 0),  # the number of the call
-        (above, 5, 0, 0x40000000),  # x32, on x86_64
-        (equal, 4, 0, io_uring),
-        (equal, 1, 0, socket),
-        (give, 0, 0, ALLOWED),
-        (load, 0, 0, 16),  # its first argument: the family
-        (equal, 1, 0, LOCAL),
-        (give, 0, 0, DENIED),
-        (give, 0, 0, ALLOWED),
+        *(
+            (kind, len(checks) - 1 - at + tail.index(deny), 0, number)
+            for at, (kind, number) in enumerate(checks)
+        ),
+        *tail,
     ]
     code = b"".join(struct.pack("HBBI", *line) for line in program)
     kept = ctypes.create_string_buffer(code, len(code))
@@ -195,11 +224,10 @@ def wait_for(pid: int) -> int:
             return code if code >= 0 else 128 - code
 
 
-def confined(rules: Sequence[Sequence[str]], network: bool, own_network: bool) -> None:
+def confined(rules: Sequence[Sequence[str]], network: bool, apart: bool) -> None:
     drop_capabilities()
     restrict(rules, network)
-    if not (network or own_network):
-        refuse_sockets()
+    refuse_calls(network, apart)
 
 
 def main() -> int:
@@ -216,9 +244,9 @@ def main() -> int:
             signal.signal(number, signal.SIG_IGN)
         return wait_for(first)
     die_with_parent(0 if apart else above)
-    if not (apart and mount_own()):
+    if not (apart and mount_own(rules)):
         rules = [rule for rule in rules if rule[0] != SHARED]
-    confined(rules, network, own_network=apart)
+    confined(rules, network, apart)
     pid = os.fork()
     if pid == 0:
         become(argv)

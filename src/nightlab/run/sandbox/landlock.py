@@ -16,7 +16,7 @@ from pathlib import Path
 from nightlab.run.sandbox import Access, View
 
 _SCRIPT = Path(__file__).with_name("confine.py")
-_HARMLESS = ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts", "shm")
+_HARMLESS = ("null", "zero", "full", "random", "urandom", "shm")
 
 
 @dataclass(frozen=True)
