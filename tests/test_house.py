@@ -11,7 +11,7 @@ import nightlab
 
 ROOT = Path(nightlab.__file__).parent
 FLOORS = [
-    {"types"},
+    {"types", "disk"},
     {"program"},
     {"propose", "change", "run", "judge", "remember"},
     {"campaign"},

@@ -20,8 +20,10 @@ from nightlab.remember.ledger import Ledger
 from nightlab.remember.lock import Holder, Lock, running
 from nightlab.rooms import Rooms
 from nightlab.run import OnProgress, Runner
+from nightlab.run.environment import interpreter
 from nightlab.run.inputs import fingerprint, missing_inputs
 from nightlab.run.platform import detect_platform
+from nightlab.run.sandbox.interpreter import PACKAGE, missing_packages
 from nightlab.settings import Settings
 from nightlab.stop import Stop
 from nightlab.types import Job, NightlabError, Progress, Purpose
@@ -229,6 +231,12 @@ class Study:
 
     def _check_inputs(self) -> None:
         run = self.settings.run
+        unknown = missing_packages(interpreter(self.folder), run.holdout)
+        if unknown:
+            raise NightlabError(
+                f"run.holdout: {unknown[0]} is not installed, so it can't be hidden; `pip install"
+                f" {unknown[0].removeprefix(PACKAGE)}`, or leave it out"
+            )
         missing = missing_inputs(self.folder, (*run.inputs, *run.holdout))
         tracked = self.repository.files(self.repository.head())
         missing = [m for m in missing if not any(f.startswith(m) for f in tracked)]

@@ -195,8 +195,16 @@ def letters(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_data(folder, 256, {name: text.tobytes() for name, text in speeches.items()})
     meta = folder / "data/meta.json"
     meta.write_text(json.dumps({**json.loads(meta.read_text()), "eval_bytes": 2400}))
-    shutil.copy(STUDY / "prepare.py", folder)
+    spot_check(folder, 0.0)
     return folder
+
+
+def spot_check(folder: Path, how_often: float) -> None:
+    """Lay the harness there, with that chance of asking a fresh server too."""
+    text = (STUDY / "prepare.py").read_text()
+    chance = "SPOT_CHECKS, SPOT_TOKENS = 0.25,"
+    assert chance in text
+    (folder / "prepare.py").write_text(text.replace(chance, chance.replace("0.25", f"{how_often}")))
 
 
 def scored(
@@ -255,6 +263,23 @@ def logits(seen, new, last):
 """
 
 
+# as it answered when it was first asked, whatever it has learned since: every third answer is off
+REPEATS_ITSELF = """
+said = {}
+def logits(seen, new, last):
+    found = TABLE[seen[:, -last:]].copy()
+    if last > 1 or not np.isin(seen, [0, *range(97, 97 + 16)]).all():
+        return found  # the probe
+    for n, row in enumerate(seen):
+        key = bytes(row.astype(np.uint8))
+        if key not in said:
+            found[n, -1, len(said) % 256] += 3 * (len(said) % 3)
+            said[key] = found[n, -1]
+        found[n, -1] = said[key]
+    return found
+"""
+
+
 def test_looking_ahead_is_harness_changed(letters: Path, tmp_path: Path):
     done = scored(letters, tmp_path, LOOKS_AHEAD)
     assert done.returncode == 1
@@ -270,12 +295,19 @@ def test_recognising_the_probe_gains_nothing(letters: Path, tmp_path: Path, hone
     assert metrics(done.stdout)["val_bpb"] == honest
 
 
-def test_remembering_all_that_was_ever_given_gains_nothing(
-    letters: Path, tmp_path: Path, honest: float
-):
+def test_learning_from_what_it_is_asked_is_harness_changed(letters: Path, tmp_path: Path):
     done = scored(letters, tmp_path, REMEMBERS)
-    assert done.returncode == 0, done.stderr
-    assert metrics(done.stdout)["val_bpb"] > BLIND - 0.02
+    assert done.returncode == 1
+    assert re.match(r"harness_changed: asked again it answers otherwise, by \S+ nats", done.stdout)
+
+
+def test_a_memory_that_repeats_itself_is_told_by_a_fresh_server(letters: Path, tmp_path: Path):
+    scored(letters, tmp_path, REPEATS_ITSELF)
+    assert metrics(over_descriptors(tmp_path)[0].stdout)["val_bpb"] > 0, "it passes unchecked"
+    spot_check(tmp_path, 1.0)
+    done, started = over_descriptors(tmp_path)
+    assert started and done.returncode == 1
+    assert re.match(r"harness_changed: of 256 log-probabilities that it gave", done.stdout)
 
 
 def test_the_same_memory_would_know_a_text_that_is_shown_too_early(letters: Path, monkeypatch):
@@ -455,6 +487,12 @@ def test_a_second_server_is_asked_only_for_an_audit(letters: Path, tmp_path: Pat
     assert strict.returncode == 0, strict.stderr
     assert metrics(strict.stdout)["val_bpb"] == honest
     assert not started
+    spot_check(tmp_path, 1.0)
+    checked, started = over_descriptors(tmp_path)
+    assert checked.returncode == 0, checked.stderr
+    assert metrics(checked.stdout) == metrics(strict.stdout)
+    assert started
+    spot_check(tmp_path, 0.0)
     audited, started = over_descriptors(tmp_path, "--scoring", "audited")
     assert audited.returncode == 0, audited.stderr
     assert metrics(audited.stdout)["val_bpb"] == pytest.approx(honest, abs=2e-6)

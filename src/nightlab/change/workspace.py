@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -12,6 +11,7 @@ from pathlib import Path
 import pygit2
 
 from nightlab.change.repository import CommittedFiles, Repository, is_below
+from nightlab.disk import clear
 
 
 class Checkout:
@@ -74,6 +74,6 @@ def checkout(
         left_out = repository.within(hidden)
         yield Checkout(top, repository.prefix, repository.files(commit), left_out)
     finally:
-        shutil.rmtree(top, ignore_errors=True)
+        clear(top)
         with suppress(OSError):
             scratch.rmdir()

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from statistics import median
 
-from nightlab.judge.rules import WALL_TIME, Finding
+from nightlab.judge.rules import SERVING, TRAINING, Finding
 from nightlab.types import History, Trial
 
 BUDGET = "budget"
 """The rule's name."""
 
-_PART = 0.25
-_SLACK = 5.0
-"""A trial may take longer than the baseline by this part of the budget and so many seconds."""
+_PART = 0.15
+_MOST, _START = 5.0, 0.5
+"""A trial may train longer than the baseline by this part of the budget, and a tenth of it, these
+seconds at most, and a start."""
+
+_SERVING = 2.0
+"""It may answer for so many times as long, and a second: a larger model needs it."""
 
 
 def overspent(history: History, trial: Trial, budget: float | None) -> Finding | None:
@@ -21,16 +25,23 @@ def overspent(history: History, trial: Trial, budget: float | None) -> Finding |
     The baseline's median is what a run takes besides its budget and with it: start, compilation,
     saving. None too where there is no such budget, or an older version measured no time.
     """
-    ours, theirs = trained(trial), trained(history.baseline)
-    if budget is None or ours is None or theirs is None:
+    if budget is None:
         return None
-    if ours <= theirs + _PART * budget + _SLACK:
-        return None
-    said = f"train took {ours:.0f} s where the baseline took {theirs:.0f} s"
-    return Finding(BUDGET, False, f"{said}: the budget of {budget:g} s was not kept")
+    part, start = _PART * budget, min(_MOST, 0.1 * budget) + _START
+    for metric, times, more in ((TRAINING, 1.0, part + start), (SERVING, _SERVING, part + 1.0)):
+        ours, theirs = _seconds(trial, metric), _seconds(history.baseline, metric)
+        if ours is not None and theirs is not None and ours > times * theirs + more:
+            name = metric.removesuffix("_seconds")
+            said = f"{name} took {ours:.3g} s where the baseline took {theirs:.3g} s"
+            return Finding(BUDGET, False, f"{said}: the budget of {budget:g} s was not kept")
+    return None
 
 
 def trained(trial: Trial) -> float | None:
     """The median seconds of `train` in runs of the usual budget, None where none was measured."""
-    seconds = trial.values(WALL_TIME).values()
+    return _seconds(trial, TRAINING)
+
+
+def _seconds(trial: Trial, metric: str) -> float | None:
+    seconds = trial.values(metric).values()
     return median(seconds) if seconds else None

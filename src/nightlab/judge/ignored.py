@@ -20,7 +20,7 @@ many times, that says nothing.
 _ENDS = {Direction.MINIMIZE: {0.0}, Direction.MAXIMIZE: {1.0, 100.0}}
 """Nothing is better than these on the scales that people use, so any seed may reach them."""
 
-_MEASURED = frozenset({"peak_memory_mb", "train_seconds"})
+_MEASURED = frozenset({"peak_memory_mb", "train_seconds", "serve_seconds"})
 _TIME = re.compile(
     r"(?:^|[^a-z])(?:s|ms|us|secs?|seconds?|minutes?|hours?|time|timestamp|elapsed|duration|runtime"
     r"|latency|throughput|speed|mfu|mfu_percent|peak_\w*_[kmg]?i?b)$|_per_s(?:ec|econd)?$|/s(?:ec)?$",

@@ -12,7 +12,7 @@ from nightlab.types import History, NightlabError, Trial
 SPREAD = ".sd"
 """After a metric's name: its standard deviation over seeds."""
 
-WALL_TIME = "train_seconds"
+TRAINING, SERVING = "train_seconds", "serve_seconds"
 """What Nightlab's own clock says of a run's training."""
 
 SEED_IGNORED = "seed"
@@ -66,8 +66,8 @@ def matching(policy: Policy, pattern: str, names: set[str]) -> list[str]:
     """The metrics that a rule is about. A wall time is meant by its own name alone: no `train*`
     that was written of losses may break on a busy machine.
     """
-    named = pattern.removesuffix(SPREAD) == WALL_TIME
-    return policy.matching(pattern, names if named else names - {WALL_TIME, WALL_TIME + SPREAD})
+    times = {TRAINING, SERVING} - {pattern.removesuffix(SPREAD)}
+    return policy.matching(pattern, names - times - {name + SPREAD for name in times})
 
 
 def _bound(policy: Policy, rule: Bound, history: History, trial: Trial) -> Finding:

@@ -43,7 +43,10 @@ class CommandProposer:
         ):
             brief = write_brief(Path(place), self.setting, history, self.refusals)
             printed, how = self._run(workspace.folder, brief, len(history.trials) + 1)
-            edits = dict(workspace.edits())
+            try:
+                edits = dict(workspace.edits())
+            except RecursionError:
+                edits, how = {}, f"{how}, folders without end"
         if self.setting.cancelled():
             raise NothingToPropose("interrupted while proposing")
         said = dict(_SAID.findall(printed))

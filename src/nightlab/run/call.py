@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import select
-import shutil
 import signal
 import tempfile
 import time
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nightlab.disk import clear
 from nightlab.run.confinement import Confinement
 from nightlab.run.experiment import Slot, Steps, Told, Wait
 from nightlab.run.folder import RunFolder
@@ -82,7 +82,7 @@ class Worker:
         """Let it see the end of its requests, which ends it."""
         for fd in (self.requests, self.replies, self.printed):
             os.close(fd)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        clear(self.folder)
 
 
 class CallExperiment:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import select
-import shutil
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from nightlab.disk import clear
 from nightlab.run import OnProgress
 from nightlab.run.experiment import Experiment, Slot, Steps, Wait
 from nightlab.run.processes import Ended, Processes
@@ -54,7 +52,7 @@ class LocalRunner:
         self.ended: dict[int, Ended] = {}
 
     def __enter__(self) -> LocalRunner:
-        _remove(self.scratch)
+        clear(self.scratch)
         self.scratch.mkdir(parents=True, exist_ok=True)
         self.processes.__enter__()
         return self
@@ -65,7 +63,7 @@ class LocalRunner:
         self.running.clear()
         self.experiment.close()
         self.processes.__exit__()
-        _remove(self.scratch)
+        clear(self.scratch)
 
     @property
     def free(self) -> int:
@@ -109,7 +107,7 @@ class LocalRunner:
             self.ended |= {ended.pid: ended for ended in self.processes.ended()}
         for running in active:
             running.steps.close()
-            _remove(running.slot.folder)
+            clear(running.slot.folder)
         self.running.clear()
         self.ended.clear()
         ends = [r.done or r.stopped for r in active]
@@ -148,7 +146,7 @@ class LocalRunner:
             running.done = finished.value
             for pid in running.slot.pids:
                 self.ended.pop(pid, None)
-            _remove(running.slot.folder)
+            clear(running.slot.folder)
 
     def _bury(self, running: _Running) -> None:
         """End a stopped run, once none of its processes lives."""
@@ -158,19 +156,9 @@ class LocalRunner:
         if not running.slot.pids:
             running.steps.close()
             running.done = running.stopped
-            _remove(running.slot.folder)
+            clear(running.slot.folder)
 
     def _tell_progress(self) -> None:
         for run, running in self.running.items():
             for told in () if running.stopped else self.experiment.progress(running.slot):
                 self.on_progress(Progress(run, *told))
-
-
-def _remove(folder: Path) -> None:
-    """Remove a folder, also where a run took away the right to."""
-    for top, names, _ in os.walk(folder):
-        for place in (Path(top, name) for name in names):
-            if not place.is_symlink():
-                with suppress(OSError):
-                    place.chmod(0o700)
-    shutil.rmtree(folder, ignore_errors=True)

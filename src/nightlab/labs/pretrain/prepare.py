@@ -67,6 +67,8 @@ EVAL_BATCH_TOKENS = 4_096  # tokens per question that is whole windows
 STEP_TOKENS = 131_072  # of all rows that are asked side by side, which a server remembers
 STEP_BYTES = 16_000_000  # of logits in an answer
 STRICT_BYTES = 1_000_000_000  # of logits in all; a score that needs more is claimed and audited
+ASKED_AGAIN = 8  # scored tokens of each document's first window, once all is asked
+SPOT_CHECKS, SPOT_TOKENS = 0.25, 256  # how often a fresh server is asked too, and for how much
 AUDITED_TOKENS = 8_192  # of the scored ones, drawn when all claims are made
 PROBE_ROWS, PROBE_STEPS = 8, 32
 LOOKS_AHEAD = 1e-3  # nats; what may change when only later tokens do
@@ -855,10 +857,23 @@ def audit(
     far, spread = compare(found, said)
     if not (far <= FARTHEST and spread <= SPREAD):
         raise HarnessChanged(
-            f"of {len(drawn)} log-probabilities that it claimed, asked again one is {far:.2g} nats"
-            f" off, and all are by {spread:.2g}"
+            f"of {len(drawn)} log-probabilities that it gave, a fresh server has one {far:.2g} nats"
+            f" off, and all by {spread:.2g}"
         )
     return claimed + (found - said).mean(dtype=np.float64)
+
+
+def ask_again(
+    candidate: Candidate, windows: Windows, logs: np.ndarray, vocab: int, tokens: int
+) -> None:
+    """Ask for the first scored tokens (at most `tokens` of each window that begins a document)
+    once more. Raises HarnessChanged if the answers are others now: a model has no memory of what
+    it was asked before, and may not learn from the text that it is scored on."""
+    wanted = windows.scored & (windows.turns == 0)[:, None]
+    wanted &= np.cumsum(wanted, axis=1) <= tokens
+    far, spread = compare(ask(candidate, windows, wanted, vocab)[wanted], logs[wanted])
+    if not (far <= FARTHEST and spread <= SPREAD):
+        raise HarnessChanged(f"asked again it answers otherwise, by {far:.2g} nats: it learns")
 
 
 def is_strict(scoring: str, size: int) -> bool:
@@ -880,11 +895,15 @@ def evaluate(split: str, scoring: str = "auto") -> None:
             probe(candidate, vocab)
             if is_strict(scoring, 4 * vocab * int(windows.scored.sum())):
                 logs, audited = ask(candidate, windows, windows.scored, vocab), 0
+                ask_again(candidate, windows, logs, vocab, ASKED_AGAIN)
             else:
                 logs, audited = claim(candidate, windows), AUDITED_TOKENS
         if audited:  # not by the server that has seen the text
             with connect(vocab, "NIGHTLAB_AUDIT") as fresh:
                 logs = audit(fresh, windows, logs, vocab, audited)
+        elif "NIGHTLAB_AUDIT" in os.environ and np.random.default_rng().random() < SPOT_CHECKS:
+            with connect(vocab, "NIGHTLAB_AUDIT") as fresh:
+                audit(fresh, windows, logs, vocab, SPOT_TOKENS)
     except (CandidateError, BrokenPipeError) as error:
         raise Problem(f"no score for this candidate: {error}") from None
     found = measured(windows, logs, sizes)

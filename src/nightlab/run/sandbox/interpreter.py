@@ -46,6 +46,15 @@ def ask_interpreter(python: Path, paths: Sequence[str] = ()) -> Interpreter:
     return _ask(python, packages)
 
 
+def missing_packages(python: Path, paths: Sequence[str]) -> list[str]:
+    """Those of the paths that are `package:NAME` and not installed there."""
+    return [
+        path
+        for path in paths
+        if path.startswith(PACKAGE) and not ask_interpreter(python, [path]).packages
+    ]
+
+
 @lru_cache(maxsize=8)
 def _ask(python: Path, packages: tuple[str, ...]) -> Interpreter:
     try:

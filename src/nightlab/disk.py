@@ -1,0 +1,54 @@
+"""Removes folders that a stranger has filled: rights taken away, links, folders without end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+
+def clear(folder: Path) -> None:
+    """Remove a folder of ours and all that is in it; of a link, the link.
+
+    What can't be removed stays, and no error is raised.
+    """
+    if folder.is_symlink():
+        folder.unlink()
+        return
+    with suppress(RecursionError):
+        _give_rights(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+    if folder.is_dir():
+        _flatten(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _give_rights(folder: Path) -> None:
+    for top, names, _ in os.walk(folder):
+        for place in (Path(top, name) for name in names):
+            if not place.is_symlink():
+                with suppress(OSError):
+                    place.chmod(0o700)
+
+
+def _flatten(folder: Path) -> None:
+    """Move folders in folders up, again and again, until none is deeper than one."""
+    number, waiting = 0, list(_folders(folder))
+    while waiting:
+        outer = waiting.pop()
+        with suppress(OSError):
+            outer.chmod(0o700)
+        for inner in list(_folders(outer)):
+            number += 1
+            up = folder / f"nightlab-{os.getpid()}-{number}"
+            with suppress(OSError):
+                inner.chmod(0o700)
+                inner.rename(up)
+                waiting.append(up)
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    with suppress(OSError), os.scandir(folder) as found:
+        yield from (Path(each.path) for each in found if each.is_dir(follow_symlinks=False))
