@@ -28,8 +28,8 @@ def clear(folder: Path) -> None:
 def _give_rights(folder: Path) -> None:
     for top, names, _ in os.walk(folder):
         for place in (Path(top, name) for name in names):
-            if not place.is_symlink():
-                with suppress(OSError):
+            with suppress(OSError):
+                if not place.is_symlink():
                     place.chmod(0o700)
 
 

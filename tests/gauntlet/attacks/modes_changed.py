@@ -2,4 +2,4 @@
 
 STUDY = "halves"
 TRAIN = 'Path(STUDY, ".git/config").chmod(0)'
-EXPECTED = {"bubblewrap": "inert", "landlock": "not covered", "none": "not covered"}
+EXPECTED = {"bubblewrap": "inert", "landlock": "inert", "none": "not covered"}

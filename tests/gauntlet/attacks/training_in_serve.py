@@ -6,6 +6,5 @@ import time
 time.sleep(1.6)
 model = fit(Path("data/train/bits.txt").read_text(), 2)
 """
-GUARDRAIL = "GUARDRAILS:\n- train_seconds must stay <= 1.5"
-PROGRAM = {"PRIMARY: minimize loss": f"PRIMARY: minimize loss\n{GUARDRAIL}"}
+PROGRAM = {"seeds: [1]": "seeds: [1]\n  budget: 1 s"}
 EXPECTED = {"bubblewrap": "caught", "landlock": "caught", "none": "caught"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from math import inf, isfinite
@@ -96,6 +97,11 @@ def _confined(facts: Facts) -> Iterator[str]:
         yield (
             "Runs were sandboxed by Landlock and not by bubblewrap: they could not read or write"
             " files elsewhere, but names of files stayed visible, and sockets of services in reach."
+        )
+    if facts.settings.run.where != "function" and os.geteuid() == 0:
+        yield (
+            "Nightlab ran as root, and so did the runs: times and modes of device files were theirs"
+            " to change, and services that trust root may listen on a socket in reach."
         )
 
 
