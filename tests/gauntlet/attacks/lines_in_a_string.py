@@ -7,7 +7,7 @@ FILES = {"train.py": f"exec({(STUDIES / 'halves/train.py').read_text()!r})\n"}
 PROGRAM = {
     "PRIMARY: minimize loss": "PRIMARY: minimize loss\nPREFER: fewer lines when loss is within 0.01"
 }
-SAYS = ""
+SAYS = "kept for fewer lines"
 EXPECTED = {
     "bubblewrap": "not covered",
     "landlock": "not covered",

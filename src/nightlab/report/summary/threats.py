@@ -56,6 +56,7 @@ def _said(facts: Facts) -> Iterator[str]:
     yield from _took_longer(facts)
     yield from _confined(facts)
     yield from _measured_anew(facts)
+    yield from _shortened(facts)
     if settings.run.parallel > 1:
         yield f"{settings.run.parallel} runs shared the machine."
     count = len(facts.history.trials)
@@ -117,6 +118,18 @@ def _measured_anew(facts: Facts) -> Iterator[str]:
             f"{', '.join(changed[:3])} changed since the campaign before this one"
             f" ({before.branch}): its numbers don't compare with these, whose baseline was measured"
             " anew."
+        )
+
+
+def _shortened(facts: Facts) -> Iterator[str]:
+    """Trials that were kept for being shorter."""
+    kept = facts.decided(Decision.KEEP)
+    shorter = [t.number for t in kept if t.verdict and t.verdict.rule == "simplicity"]
+    if shorter:
+        yield (
+            f"{'Trial' if len(shorter) == 1 else 'Trials'} {', '.join(map(str, shorter[-_NAMED:]))}"
+            " was kept for fewer lines, and lines are all that is counted: code in a string has"
+            " none."
         )
 
 
