@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from nightlab.change.build import Builder
 from nightlab.change.files import build_surface
@@ -27,7 +26,7 @@ from nightlab.run.sandbox import Tested
 from nightlab.run.sandbox.choose import choose_sandbox
 from nightlab.run.sandbox.surroundings import Surroundings
 from nightlab.settings import Settings
-from nightlab.types import NightlabError
+from nightlab.types import Command, NightlabError
 
 
 @dataclass
@@ -81,10 +80,10 @@ class Rooms:
         )
         return build_proposer(self.settings.propose, setting)
 
-    def _confine(self, argv: Sequence[str], **given: Any) -> tuple[list[str], dict[str, str]]:
+    def _confine(self, command: Command) -> tuple[list[str], dict[str, str]]:
         """Confine a program that proposes. Only then the sandbox is tried."""
         confinement = build_confinement(self.settings.run, self._run_setting())
-        return confinement.confine_program(argv, **given)
+        return confinement.confine_program(command)
 
     @property
     def judge_settings(self) -> JudgeSettings:

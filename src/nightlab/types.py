@@ -157,6 +157,22 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Command:
+    """A program that is to be started confined, and what it may see.
+
+    It may write in `folder` and in `private`, its home and /tmp, and read what is `readable`. It
+    finds the usual variables and those that `environment` names.
+    """
+
+    argv: Sequence[str]
+    folder: Path
+    private: Path
+    readable: Sequence[Path] = ()
+    network: bool = False
+    environment: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class Wanted:
     """A run that the judge asks for. Trial 0 is the baseline."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Protocol
 
 from nightlab.program.policy import Policy
 from nightlab.program.space import Space
-from nightlab.types import History, Idea
+from nightlab.types import Command, History, Idea
 
 
 class NothingToPropose(Exception):
@@ -40,37 +40,13 @@ class Workspace(Protocol):
         ...
 
 
-class Confine(Protocol):
-    """Makes a command into one that sees its folder and little else of the machine.
-
-    It may write in `folder` and in the new folder `private`, its home and /tmp, and read what is
-    `readable`. Returns the argument list and the environment to start it with: the usual variables
-    and those that are named.
-    """
-
-    def __call__(
-        self,
-        argv: Sequence[str],
-        *,
-        folder: Path,
-        private: Path,
-        readable: Sequence[Path],
-        network: bool,
-        environment: Sequence[str],
-    ) -> tuple[list[str], dict[str, str]]: ...
+Confine = Callable[[Command], tuple[list[str], dict[str, str]]]
+"""Makes a command into one that sees what it may: its argument list, and its environment."""
 
 
-def unconfined(
-    argv: Sequence[str],
-    *,
-    folder: Path,
-    private: Path,
-    readable: Sequence[Path],
-    network: bool,
-    environment: Sequence[str],
-) -> tuple[list[str], dict[str, str]]:
+def unconfined(command: Command) -> tuple[list[str], dict[str, str]]:
     """A command as it is, with all of the environment: where there is no sandbox."""
-    return list(argv), dict(os.environ)
+    return list(command.argv), dict(os.environ)
 
 
 @dataclass(frozen=True)

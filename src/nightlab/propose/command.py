@@ -15,7 +15,7 @@ from pathlib import Path
 from nightlab.propose import NothingToPropose, Setting
 from nightlab.propose.brief import write_brief
 from nightlab.propose.settings import ProposeSettings
-from nightlab.types import History, Idea
+from nightlab.types import Command, History, Idea
 
 _SAID = re.compile(r"^(summary|hypothesis):\s*(.+?)\s*$", re.MULTILINE)
 
@@ -68,12 +68,14 @@ class CommandProposer:
     def _run(self, folder: Path, brief: Path, trial: int) -> tuple[str, str]:
         """What the program printed, and how it ended."""
         argv, environment = self.setting.confine(
-            ["/bin/sh", "-c", self.command],
-            folder=folder,
-            private=brief.with_name("private"),
-            readable=[brief],
-            network=self.settings.network,
-            environment=self.settings.environment,
+            Command(
+                ["/bin/sh", "-c", self.command],
+                folder,
+                private=brief.with_name("private"),
+                readable=[brief],
+                network=self.settings.network,
+                environment=self.settings.environment,
+            )
         )
         told = {"NIGHTLAB_BRIEF": str(brief), "NIGHTLAB_TRIAL": str(trial)}
         with tempfile.TemporaryFile() as output:

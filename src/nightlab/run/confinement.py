@@ -12,6 +12,7 @@ from nightlab.run.folder import RunFolder
 from nightlab.run.sandbox import NoSandbox, Sandbox
 from nightlab.run.sandbox.surroundings import Private, Surroundings, sources
 from nightlab.run.settings import RunSettings
+from nightlab.types import Command
 
 
 @dataclass(frozen=True)
@@ -44,32 +45,21 @@ class Confinement:
         """Whether this machine has a graphics processor."""
         return bool(self.surroundings.devices)
 
-    def confine_program(
-        self,
-        argv: Sequence[str],
-        *,
-        folder: Path,
-        private: Path,
-        readable: Sequence[Path],
-        network: bool,
-        environment: Sequence[str],
-    ) -> tuple[list[str], dict[str, str]]:
+    def confine_program(self, command: Command) -> tuple[list[str], dict[str, str]]:
         """A program that is no run, as one that proposes: it sees its folder, and no holdout."""
         if isinstance(self.sandbox, NoSandbox):
-            return list(argv), dict(os.environ)
-        around, own = self.surroundings, Private(private).make()
-        inputs, holdout = (
-            sources(around.study, names) for names in (self.settings.inputs, self.settings.holdout)
-        )
+            return list(command.argv), dict(os.environ)
+        around, run, own = self.surroundings, self.settings, Private(command.private).make()
+        inputs, holdout = (sources(around.study, names) for names in (run.inputs, run.holdout))
         view = around.view(
             own,
-            writable=[around.top_of(folder)],
-            readable=[*readable, *inputs],
+            writable=[around.top_of(command.folder)],
+            readable=[*command.readable, *inputs],
             hidden=holdout,
-            network=network,
+            network=command.network,
         )
-        given = base_environment(around.study, self.settings.parallel, also=environment)
-        return self.sandbox.wrap(argv, view), {**given, **own.environment()}
+        given = base_environment(around.study, run.parallel, also=command.environment)
+        return self.sandbox.wrap(command.argv, view), {**given, **own.environment()}
 
     def confine(
         self,
