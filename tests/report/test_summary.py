@@ -225,7 +225,7 @@ def test_who_measures_is_told(run: str, said: str, tmp_path: Path) -> None:
         ("10M tokens", 21.0, "its budget in tokens is kept by the script that may be edited."),
         ("", 21.0, "no `run.budget` binds the script that may be edited."),
         ("10M tokens", 14.0, ""),
-        ("60 s", 21.0, ""),
+        ("19 s", 15.2, ""),
     ],
 )  # fmt: skip
 def test_keeps_that_train_longer_are_named(
