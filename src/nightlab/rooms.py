@@ -52,8 +52,13 @@ class Rooms:
         """Where runs have their folders: out of the repository, one place for each study."""
         given = os.environ.get("NIGHTLAB_WORK")
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        top = Path(given) if given else cache / "nightlab" / "work"
+        top = Path(given).absolute() if given else cache / "nightlab" / "work"
         return top / hashlib.blake2b(str(self.home).encode(), digest_size=6).hexdigest()
+
+    @property
+    def proposals(self) -> Path:
+        """Where programs that propose have their folders."""
+        return self.scratch.with_suffix(".proposals")
 
     def builder(self, base: str) -> Builder:
         """What turns ideas into changes, relative to this baseline."""
@@ -72,9 +77,7 @@ class Rooms:
             policy=self.program.policy,
             prose=self.program.prose,
             surface=tuple(dict.fromkeys(named)),
-            workspace=lambda commit: checkout(
-                self.repository, commit, hidden, self.scratch.with_suffix(".proposals")
-            ),
+            workspace=lambda commit: checkout(self.repository, commit, hidden, self.proposals),
             cancelled=cancelled,
             confine=self._confine,
         )

@@ -12,6 +12,7 @@ from nightlab.campaign import Campaign, OnEvent, Place
 from nightlab.change.keys import load_mapping
 from nightlab.change.repository import Repository, git_is_installed
 from nightlab.change.tags import checked_tag, free_tag
+from nightlab.disk import clear
 from nightlab.loop import run_loop
 from nightlab.program import Program, read_program
 from nightlab.propose import Proposer
@@ -139,7 +140,8 @@ class Study:
         if self.repository.tip(branch) is not None:
             mend = "choose another with --tag, or delete it with `git branch -D`"
             raise NightlabError(f"branch {branch} exists and is not this ledger's; {mend}")
-        self._check_inputs()
+        self.check_inputs()
+        clear(self.home / "caches")  # what was compiled for another baseline
         ledger.append(tag, [event])
         self._hide_views()
         return tag
@@ -207,7 +209,7 @@ class Study:
             raise NightlabError(
                 f"{', '.join(changed[:3])} changed since campaign {campaign.tag} began: {mend}"
             )
-        self._check_inputs()
+        self.check_inputs()
         self._check_same_inputs(campaign)
 
     def _check_same_inputs(self, campaign: Campaign) -> None:
@@ -229,7 +231,8 @@ class Study:
             and then.blob(path) != now.blob(path)
         )
 
-    def _check_inputs(self) -> None:
+    def check_inputs(self) -> None:
+        """Raise NightlabError for an input or a part of the holdout that is not there."""
         run = self.settings.run
         unknown = missing_packages(interpreter(self.folder), run.holdout)
         if unknown:
@@ -306,6 +309,7 @@ class Study:
         self.repository.head()
         lock = Lock(self.home / "lock")
         lock.acquire(tag or "")
+        clear(self.rooms.proposals)  # left by a session that was killed
         ledger = self.ledger()
         try:
             known = ledger.campaigns()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pygit2
 import pytest
 
 from nightlab.change.repository import Repository
-from nightlab.change.workspace import checkout
+from nightlab.change.workspace import Unreadable, checkout
 
 Edit = Callable[[Path], object]
 Edits = Mapping[str, "str | None"]
@@ -112,3 +113,64 @@ def test_a_study_in_a_folder(repository: Repository, tmp_path: Path) -> None:
 def _checked_out(repository: Repository, folder: Path) -> Path:
     repository.throwaway(repository.head(), folder)
     return folder
+
+
+class TestWhatAProgramMayLeave:
+    """It had the folder to itself, with its repository."""
+
+    @pytest.mark.parametrize("name", [".gitignore", ".git/info/exclude", "src/.gitignore"])
+    def test_a_pipe_in_place_of_rules_holds_nobody_up(
+        self, edits_of: Callable[[Edit], Edits], name: str
+    ) -> None:
+        def edit(folder: Path) -> None:
+            (folder / name).unlink(missing_ok=True)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            os.mkfifo(folder / name)
+            write(folder / "new.py", b"new")
+
+        assert edits_of(edit)["new.py"] == "new"
+
+    def test_rules_of_its_own_hide_nothing(self, edits_of: Callable[[Edit], Edits]) -> None:
+        def edit(folder: Path) -> None:
+            write(folder / ".gitignore", b"*\n")
+            write(folder / "new.py", b"new")
+
+        assert edits_of(edit) == {".gitignore": "*\n", "new.py": "new"}
+
+    def test_a_file_too_large_is_no_edit(self, edits_of: Callable[[Edit], Edits]) -> None:
+        def edit(folder: Path) -> None:
+            with (folder / "train.py").open("wb") as file:
+                file.truncate(6_000_000_000)
+
+        with pytest.raises(Unreadable, match=r"train\.py has more than 16 MB"):
+            edits_of(edit)
+
+    def test_folders_without_end_are_no_edit(self, edits_of: Callable[[Edit], Edits]) -> None:
+        def edit(folder: Path) -> None:
+            here = os.open(folder, os.O_RDONLY)
+            for _ in range(1500):
+                os.mkdir("inner", dir_fd=here)
+                below = os.open("inner", os.O_RDONLY, dir_fd=here)
+                os.close(here)
+                here = below
+            os.close(here)
+
+        with pytest.raises((Unreadable, OSError)):
+            edits_of(edit)
+
+    def test_a_link_that_leads_out_is_not_followed(self, tmp_path: Path) -> None:
+        top, elsewhere = tmp_path / "top", tmp_path / "elsewhere"
+        (top / "lab").mkdir(parents=True)
+        write(top / "lab" / "train.py", b"x = 1\n")
+        write(elsewhere / "diary.txt", b"private")
+        repo = pygit2.init_repository(str(top), initial_head="main")
+        repo.index.add_all()
+        who = pygit2.Signature("t", "t@example.org")
+        repo.create_commit("HEAD", who, who, "study", repo.index.write_tree(), [])
+        study = Repository(top / "lab")
+        with checkout(study, study.head(), [], tmp_path / "scratch") as place:
+            place.folder.rename(place.folder.with_name("moved"))
+            place.folder.symlink_to(elsewhere)
+            with pytest.raises(Unreadable, match="leads out"):
+                place.edits()
+        assert (elsewhere / "diary.txt").read_text() == "private"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -197,6 +198,7 @@ class Folder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.private = Path(tempfile.mkdtemp(dir=folder.parent))
 
     def edits(self) -> dict[str, str | None]:
         return {path.name: path.read_text() for path in self.folder.iterdir()}

@@ -232,7 +232,8 @@ class TestTheEnvironment:
 class TestCaches:
     WARM = """
 import os, pathlib
-kept = pathlib.Path(os.environ["XDG_CACHE_HOME"]) / "compiled"
+kept = pathlib.Path(os.environ["TRITON_CACHE_DIR"]) / "compiled"
+kept.parent.mkdir(parents=True, exist_ok=True)
 print("cache", kept.read_text() if kept.exists() else "cold")
 kept.write_text(kept.read_text() + "+" if kept.exists() else "warm")
 """
@@ -240,12 +241,32 @@ kept.write_text(kept.read_text() + "+" if kept.exists() else "warm")
     def test_the_baseline_fills_them_for_those_who_come_after(self, tmp_path: Path) -> None:
         said = []
         kind = cell_of("landlock", tmp_path / "cell").sandbox
-        for purpose in (Purpose.PANEL, Purpose.BASELINE, Purpose.PANEL, Purpose.PANEL):
+        panel, base = Purpose.PANEL, Purpose.BASELINE
+        for purpose in (panel, base, panel, base, panel):
             lab = Lab(tmp_path, kind, files={"train.py": self.WARM + TRAIN}, purpose=purpose)
             (tmp_path / "1.log").unlink(missing_ok=True)
             assert lab.measure().outcome is Outcome.OK
             said.append(lab.log().splitlines()[0])
-        assert said == ["cache cold", "cache cold", "cache warm", "cache warm"]
+        assert said == ["cache cold", "cache cold", *["cache warm"] * 3], "one run fills it, once"
+
+    def test_what_evaluate_keeps_is_nobodys(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        keep = (
+            "import os, pathlib\n"
+            "for name in ('TRITON_CACHE_DIR', 'XDG_CACHE_HOME'):\n"
+            "    folder = pathlib.Path(os.environ[name])\n"
+            "    folder.mkdir(parents=True, exist_ok=True)\n"
+            "    (folder / 'note').write_text('holdout')\n"
+        )
+        look = (
+            "import os\n"
+            "for name in ('TRITON_CACHE_DIR', 'XDG_CACHE_HOME'):\n"
+            "    print('kept', os.path.exists(os.environ[name] + '/note'))\n"
+        )
+        for purpose in (Purpose.BASELINE, Purpose.PANEL):
+            files = {"prepare.py": keep + EVALUATE, "train.py": look + TRAIN}
+            lab = Lab(tmp_path, sandbox, files=files, purpose=purpose)
+            assert lab.measure().detail == ""
+            assert "kept True" not in lab.log()
 
 
 class TestLimits:

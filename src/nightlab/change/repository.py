@@ -55,6 +55,10 @@ class CommittedFiles(Mapping[str, bytes]):
         entry = self.entries.get(self._prefix + path)
         return entry is not None and entry[1] == FileMode.LINK
 
+    def data(self, blob: pygit2.Oid) -> bytes:
+        """The contents of an entry."""
+        return _data(self._repo, blob)
+
     def blob(self, path: str) -> str:
         """The object name of a file's contents, "" where there is no such file."""
         entry = self.entries.get(self._prefix + path)

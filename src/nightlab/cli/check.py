@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -133,7 +134,8 @@ def _not_found(study: Study, command: str) -> list[str]:
     files = study.repository.files(study.repository.head())
     path = base_environment(study.folder, 1)["PATH"]
     program = words[0].removeprefix("./")
-    scripts = [w for w in words[1:] if w.endswith((".py", ".sh")) and not Path(w).is_absolute()]
+    scripts = [w.removeprefix("./") for w in words[1:] if w.endswith((".py", ".sh"))]
+    scripts = [name for name in scripts if not Path(name).is_absolute()]
     missing = [f"{name} is not committed in the study" for name in scripts if name not in files]
     if program not in files and shutil.which(words[0], path=path) is None:
         missing.insert(0, f"there is no program {words[0]}")
@@ -160,7 +162,16 @@ def _data(study: Study) -> list[Finding]:
     there = [name for name in inputs if name not in missing]
     mend = f"make it in {study.folder} (`python prepare.py`?) or mend run.inputs"
     found: list[Finding] = [(True, f"input {name} is there") for name in there]
-    return found + [(False, f"input {name} is missing: {mend}") for name in missing]
+    if missing:
+        return found + [(False, f"input {name} is missing: {mend}") for name in missing]
+    try:
+        study.check_inputs()
+    except NightlabError as error:
+        return [*found, (False, str(error))]
+    run = study.settings.run
+    found += [(True, f"holdout {name} is for evaluate alone") for name in run.holdout]
+    unset = [name for name in run.environment if name not in os.environ]
+    return found + [(True, f"note: run.environment: {name} is not set here") for name in unset]
 
 
 def _machine(study: Study) -> list[Finding]:

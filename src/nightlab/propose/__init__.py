@@ -31,12 +31,16 @@ class Proposer(Protocol):
 
 
 class Workspace(Protocol):
-    """A throwaway checkout of the incumbent, for a program to edit."""
+    """A throwaway checkout of the incumbent, for a program to edit. `private` lies beside it."""
 
     folder: Path
+    private: Path
 
     def edits(self) -> Mapping[str, str | None]:
-        """Whole new texts of the files that were edited; None for a deleted one."""
+        """Whole new texts of the files that were edited; None for a deleted one.
+
+        Raises an exception that says why where what lies there is no edit.
+        """
         ...
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import select
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from contextlib import suppress
@@ -37,16 +39,13 @@ class CommandProposer:
         self.refusals: list[str] = []
 
     def propose(self, history: History) -> Idea:
-        with (
-            self.setting.workspace(history.incumbent.commit) as workspace,
-            tempfile.TemporaryDirectory(prefix="nightlab-brief-") as place,
-        ):
-            brief = write_brief(Path(place), self.setting, history, self.refusals)
+        with self.setting.workspace(history.incumbent.commit) as workspace:
+            brief = write_brief(workspace.private, self.setting, history, self.refusals)
             printed, how = self._run(workspace.folder, brief, len(history.trials) + 1)
             try:
                 edits = dict(workspace.edits())
-            except RecursionError:
-                edits, how = {}, f"{how}, folders without end"
+            except Exception as error:  # whatever a program may have left there
+                edits, how = {}, f"{how}; {error}"
         if self.setting.cancelled():
             raise NothingToPropose("interrupted while proposing")
         said = dict(_SAID.findall(printed))
@@ -87,6 +86,7 @@ class CommandProposer:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=_die_with_parent,
             )
             try:
                 in_time = self._wait(process)
@@ -105,6 +105,12 @@ class CommandProposer:
             if _ended(process, 0.2):
                 return True
         return False
+
+
+def _die_with_parent() -> None:
+    """So that killing Nightlab ends the program; a sandbox sees to what it has started."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
 
 
 def _ended(process: subprocess.Popen[bytes], patience: float) -> bool:

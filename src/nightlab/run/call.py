@@ -237,7 +237,10 @@ class CallExperiment:
             memory = answer.get("memory") or OUT_OF_MEMORY.search(detail)
             outcome = Outcome.OUT_OF_MEMORY if memory else Outcome.CRASH
             return Measurement(job.run, outcome, seconds=seconds, detail=detail)
-        return measured(job.run, answer["metrics"], self.metric, str(self.settings.call), seconds)
+        metrics = dict(answer["metrics"])
+        if self.settings.budget and self.settings.budget.unit == "seconds":
+            metrics["train_seconds"] = round(seconds, 3)
+        return measured(job.run, metrics, self.metric, str(self.settings.call), seconds)
 
 
 def _message(line: bytes) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Generator, Mapping, Sequence
@@ -31,6 +32,13 @@ from nightlab.run.settings import RunSettings
 from nightlab.types import Measurement, Outcome, Purpose
 
 _LEAVING = 3.0
+_MISSED = re.compile(
+    r"FileNotFoundError|PermissionError|No such file|Permission denied|Read-only file system"
+    r"|Network is unreachable|Name or service not known|Temporary failure in name resolution"
+    r"|not a git repository",
+    re.IGNORECASE,
+)
+"""What a program says that did not find what its sandbox hides."""
 
 Waiting: TypeAlias = Generator[Wait, "Ended | bool", Ended]
 
@@ -102,7 +110,8 @@ class _CommandRun:
         }
         changed = folder.changed(job.protected)
         if changed:
-            detail = f"the run changed protected files: {', '.join(changed[:3])}"
+            names, mend = ", ".join(changed[:3]), "leave them as they are, times too"
+            detail = f"the run changed protected files: {names} ({mend}, or name them in `change`)"
             return Measurement(job.run, Outcome.HARNESS_CHANGED, detail=detail)
         bad = self._bad_end(ended, job.log)
         if bad:
@@ -140,10 +149,12 @@ class _CommandRun:
         return bad or self._judge_output(log, own, trained.self_reported)
 
     def keep_caches(self) -> None:
-        """What the baseline has compiled, for all who come after."""
-        if self.experiment.caches:
-            for folder in self.folders.values():
-                folder.private.store_cache(self.experiment.caches)
+        """What the campaign's first run has compiled, for all who come after; not the harness's."""
+        store = self.experiment.caches
+        if store and not store.exists():
+            for name, folder in self.folders.items():
+                if name != "evaluate":
+                    folder.private.store_cache(store)
 
     # -- the candidate and the harness, joined -----------------------------------------------------
 
@@ -281,6 +292,8 @@ class _CommandRun:
             detail = "killed by the system, most likely out of memory"
             return Measurement(run, Outcome.OUT_OF_MEMORY, detail=detail)
         how = f"exit {code}" if signalled <= 0 else f"signal {signalled}"
+        if _MISSED.search(words) and self.experiment.confinement.sandbox.layers:
+            how += "; runs see no home folder, no repository and no network but what `run:` grants"
         return Measurement(run, Outcome.CRASH, detail=f"{words} ({how})" if words else how)
 
     def _judge_output(

@@ -96,6 +96,7 @@ class Child:
         tree = set(descendants(self.process.pid))
         self.family = {self.process.pid} | tree | self.family & living
         self.memory = sum(resident(pid) for pid in self.family)
+        self.memory += nameless_files(self.family)
         if self.layers:
             self.memory += max((shared_files(pid) for pid in tree), default=0)
         self.peak = max(self.peak, self.memory)
@@ -158,6 +159,20 @@ def limit_own(limits: dict[str, Any]) -> None:
         most = resource.getrlimit(kind)[1]
         amount = amount if most == resource.RLIM_INFINITY else min(amount, most)
         resource.setrlimit(kind, (amount, amount))
+
+
+def nameless_files(pids: set[int]) -> int:
+    """Bytes of memory in files without a name (memfd) that these processes hold open."""
+    found: dict[tuple[int, int], int] = {}
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            for number in os.listdir(f"/proc/{pid}/fd"):
+                path = f"/proc/{pid}/fd/{number}"
+                with contextlib.suppress(OSError):
+                    if os.readlink(path).startswith("/memfd:"):
+                        status = os.stat(path)
+                        found[status.st_dev, status.st_ino] = status.st_blocks * 512
+    return sum(found.values())
 
 
 def shared_files(pid: int) -> int:

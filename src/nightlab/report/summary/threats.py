@@ -99,6 +99,8 @@ def _confined(facts: Facts) -> Iterator[str]:
             "Runs were sandboxed by Landlock and not by bubblewrap: they could not read or write"
             " files elsewhere, but names of files stayed visible, and sockets of services in reach."
         )
+    if facts.settings.run.network and isolation in ("landlock", "bubblewrap"):
+        yield "Runs had the network (`run.network`): they could ask, and tell, anybody."
     if facts.settings.run.where != "function" and os.geteuid() == 0:
         yield (
             "Nightlab ran as root, and so did the runs: times and modes of device files were theirs"

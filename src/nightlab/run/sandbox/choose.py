@@ -126,6 +126,8 @@ def _said(argv: list[str], folder: Path, private: Private) -> tuple[Mapping[str,
     except ValueError:
         return {}, f"does not work here: {one_line(done.stderr) or f'exit {done.returncode}'}"
     broken = [what for what in _FILES if could[what]]
+    if not could["works"]:
+        return could, "does not work here: a run could not write in its own folder"
     return could, f"does not hold here: a probe could {' and '.join(broken)}" if broken else ""
 
 

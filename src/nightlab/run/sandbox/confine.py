@@ -236,6 +236,7 @@ def main() -> int:
     if not version():
         print("this kernel has no Landlock", file=sys.stderr)
         return 126
+    die_with_parent(0)
     apart = told["namespaces"] and unshare(network)
     above = os.getpid()
     first = os.fork()

@@ -19,13 +19,14 @@ _NAMES = ("/run/systemd/resolve", "/run/resolvconf", "/run/NetworkManager")
 
 _DEVICES = ("nvidia*", "dri", "kfd", "dxg")
 _CACHES = {
-    "XDG_CACHE_HOME": "",
     "TORCHINDUCTOR_CACHE_DIR": "inductor",
     "TRITON_CACHE_DIR": "triton",
     "CUDA_CACHE_PATH": "cuda",
     "NUMBA_CACHE_DIR": "numba",
-    "MPLCONFIGDIR": "matplotlib",
 }
+"""Where compilers keep what they have made."""
+
+_LARGEST_CACHE = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Private:
 
     @property
     def cache(self) -> Path:
-        """Where it and the libraries that it uses keep what they have compiled."""
+        """Where the compilers of its libraries keep what they have made."""
         return self.top / "cache"
 
     @property
@@ -61,13 +62,16 @@ class Private:
             shutil.copytree(store, self.cache, symlinks=True, dirs_exist_ok=True)
 
     def store_cache(self, store: Path) -> None:
-        """Add what was compiled to the store."""
-        if self.cache.is_dir() and any(self.cache.iterdir()):
-            shutil.copytree(self.cache, store, symlinks=True, dirs_exist_ok=True)
+        """Store what was compiled, if that is anything and not too much."""
+        made = [self.cache / name for name in _CACHES.values() if (self.cache / name).is_dir()]
+        size = sum(f.lstat().st_size for folder in made for f in folder.rglob("*"))
+        for folder in made if 0 < size <= _LARGEST_CACHE else ():
+            shutil.copytree(folder, store / folder.name, symlinks=True, dirs_exist_ok=True)
 
     def environment(self) -> dict[str, str]:
         """The variables that lead there."""
         caches = {name: str(self.cache / folder) for name, folder in _CACHES.items()}
+        caches["XDG_CACHE_HOME"] = str(self.home / ".cache")
         return {"HOME": str(self.home), "TMPDIR": str(self.tmp), **caches}
 
 
