@@ -13,7 +13,7 @@ SPREAD = ".sd"
 """After a metric's name: its standard deviation over seeds."""
 
 TRAINING, SERVING = "train_seconds", "serve_seconds"
-"""What Nightlab's own clock says of a run's training."""
+"""What Nightlab's own clock says of a run: how long the candidate trained, and answered."""
 
 SEED_IGNORED = "seed"
 """The rule by which a trial is discarded that ignores its seed: its runs tell nothing of noise."""
