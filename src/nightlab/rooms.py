@@ -52,8 +52,8 @@ class Rooms:
         """Where runs have their folders: out of the repository, one place for each study."""
         given = os.environ.get("NIGHTLAB_WORK")
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        top = Path(given).absolute() if given else cache / "nightlab" / "work"
-        return top / hashlib.blake2b(str(self.home).encode(), digest_size=6).hexdigest()
+        top = Path(given) if given else cache / "nightlab" / "work"
+        return top.absolute() / hashlib.blake2b(str(self.home).encode(), digest_size=6).hexdigest()
 
     @property
     def proposals(self) -> Path:

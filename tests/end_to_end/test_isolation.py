@@ -87,3 +87,13 @@ def test_a_function_has_no_sandbox(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, timeout=120)
     told = json.loads(nightlab(tmp_path / "s", "status", "--json").stdout)
     assert told["isolation"] == "none"
+
+
+@pytest.mark.parametrize("name", ["NIGHTLAB_WORK", "XDG_CACHE_HOME"])
+def test_a_place_for_runs_may_be_relative(tmp_path: Path, name: str) -> None:
+    folder = isolated(tmp_path, "auto")
+    strongest = open_study(folder).rooms.sandbox.name
+    given = {"NIGHTLAB_WORK": "", **{name: "there"}}
+    done = nightlab(folder, "run", "--trials", "1", **given)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(nightlab(folder, "status", "--json").stdout)["isolation"] == strongest
