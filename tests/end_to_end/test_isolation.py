@@ -12,6 +12,8 @@ import pytest
 from fakes import COMMAND_PROGRAM, command_study
 from run.sandbox.cell import cell_of
 
+from nightlab.cli.run import _unconfined
+from nightlab.run.sandbox import choose
 from nightlab.study import open_study
 
 KINDS = ["bubblewrap", "landlock", "none"]
@@ -65,6 +67,21 @@ def test_the_weakest_of_its_sessions_counts(tmp_path: Path) -> None:
     assert told["isolation"] != "bubblewrap"
 
 
+def test_a_night_without_a_sandbox_is_told_at_its_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = open_study(isolated(tmp_path, "auto"))
+    monkeypatch.setattr(choose, "KINDS", {"bubblewrap": lambda: ()})
+    assert _unconfined(study) == [
+        "no sandbox works here (bubblewrap is not installed); runs are not confined, and the"
+        " report says so"
+    ]
+    monkeypatch.undo()
+    program = study.folder / "program.md"
+    program.write_text(program.read_text().replace("isolation: auto", "isolation: none"))
+    assert _unconfined(open_study(study.folder)) == []
+
+
 def test_required_and_not_to_be_had_is_one_line(tmp_path: Path) -> None:
     folder = isolated(tmp_path, "none")
     program = folder / "program.md"
@@ -93,7 +110,7 @@ def test_a_function_has_no_sandbox(tmp_path: Path) -> None:
 def test_a_place_for_runs_may_be_relative(tmp_path: Path, name: str) -> None:
     folder = isolated(tmp_path, "auto")
     strongest = open_study(folder).rooms.sandbox.name
-    given = {"NIGHTLAB_WORK": "", **{name: "there"}}
+    given = {"NIGHTLAB_WORK": "", name: "there"}
     done = nightlab(folder, "run", "--trials", "1", **given)
     assert done.returncode == 0, done.stderr
     assert json.loads(nightlab(folder, "status", "--json").stdout)["isolation"] == strongest

@@ -66,6 +66,7 @@ def run(
 
     try:
         try:
+            _complain(_unconfined(study))
             _, why = study.run(
                 tag=tag,
                 new=new,
@@ -102,6 +103,15 @@ def _complain(lines: list[str]) -> None:
     with suppress(OSError):  # the terminal may be gone
         for line in lines:
             print(f"nightlab: {line}", file=sys.stderr)
+
+
+def _unconfined(study: Study) -> list[str]:
+    """A word where a sandbox is wanted and none works here: a night without one is a choice."""
+    run = study.settings.run
+    if run.isolation != "auto" or run.where != "local" or study.rooms.sandbox.name != "none":
+        return []
+    why = "; ".join(study.rooms.sandbox.passed_over)
+    return [f"no sandbox works here ({why}); runs are not confined, and the report says so"]
 
 
 def _leave(
