@@ -222,6 +222,19 @@ class TestWarmWorkers:
         wait_until(lambda: len(descendants(os.getpid())) == living, 5)
 
 
+def test_its_time_is_told_where_it_has_a_budget_in_seconds_and_no_imports_in_it(
+    start: Callable[..., Calls],
+) -> None:
+    calls = start(budget="5 s")
+    wait = "import time; time.sleep(0.02)"
+    told = [calls.call(wait, code=code).metrics for code in ("one", "one", "other", "other")]
+    assert ["train_seconds" in metrics for metrics in told] == [False, True, False, True]
+    assert 0.02 <= told[1]["train_seconds"] < 5
+    for budget in ("100 steps", None):
+        calls = start(budget=budget)
+        assert not any("train_seconds" in calls.call().metrics for _ in range(2))
+
+
 class TestBadEnds:
     @pytest.mark.parametrize(
         ("do", "outcome", "detail"),

@@ -21,7 +21,7 @@ _HARMLESS = ("null", "zero", "full", "random", "urandom", "shm")
 
 @dataclass(frozen=True)
 class Landlock:
-    """Confines by rules that the command is started under. `namespaces` off is for tests."""
+    """Confines by rules that the command is started under, in namespaces where they can be had."""
 
     name: str = "landlock"
     layers: int = 2
