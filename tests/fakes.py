@@ -9,6 +9,9 @@ from pathlib import Path
 from nightlab.campaign import Campaign
 from nightlab.loop import run_loop
 from nightlab.propose import NothingToPropose
+from nightlab.run.confinement import Confinement
+from nightlab.run.program import Programs
+from nightlab.run.settings import RunSettings
 from nightlab.stop import Stop, StopSettings
 from nightlab.study import Study, open_study
 from nightlab.types import History, Idea, Job, Measurement, Outcome
@@ -109,6 +112,12 @@ def call_study(folder: Path, program: str = CALL_PROGRAM, sim: str = SIM) -> Stu
 def command_study(folder: Path, program: str = COMMAND_PROGRAM, train: str = TRAIN) -> Study:
     """A study of a script with one constant."""
     return open_study(make_study(folder, {"program.md": program, "train.py": train}))
+
+
+def plain_programs(study: Path, cancelled: Callable[[], bool] = lambda: False) -> Programs:
+    """What runs programs that propose, unconfined."""
+    run = RunSettings(train="true", seeds=(1,))
+    return Programs(lambda: Confinement.none(study, run), cancelled)
 
 
 class ScriptedProposer:

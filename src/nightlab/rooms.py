@@ -12,21 +12,22 @@ from pathlib import Path
 from nightlab.change.build import Builder
 from nightlab.change.files import build_surface
 from nightlab.change.repository import Repository
-from nightlab.change.workspace import checkout
+from nightlab.change.workspace import Visible, checkout
 from nightlab.judge.abort import Watch
 from nightlab.judge.seedwise import SeedwiseJudge
 from nightlab.judge.settings import JudgeSettings
 from nightlab.program import Program
-from nightlab.propose import Proposer, Setting
+from nightlab.propose import FullPurse, Proposer, Purse, Setting
 from nightlab.propose.build import build_proposer
 from nightlab.run import OnProgress, Runner
 from nightlab.run import Setting as RunSetting
 from nightlab.run.build import build_confinement, build_runner
+from nightlab.run.program import Programs
 from nightlab.run.sandbox import Tested
 from nightlab.run.sandbox.choose import choose_sandbox
 from nightlab.run.sandbox.surroundings import Surroundings
 from nightlab.settings import Settings
-from nightlab.types import Command, NightlabError
+from nightlab.types import NightlabError
 
 
 @dataclass
@@ -67,8 +68,16 @@ class Rooms:
         files = self.repository.files(base)
         return Builder(surface, change.free(), files, self.repository.diff)
 
-    def proposer(self, cancelled: Callable[[], bool] = lambda: False) -> Proposer:
+    def programs(
+        self, cancelled: Callable[[], bool] = lambda: False, keep_open: Sequence[int] = ()
+    ) -> Programs:
+        """What runs programs that propose. Only with the first of them the sandbox is tried."""
+        run = self.settings.run
+        return Programs(lambda: build_confinement(run, self._run_setting()), cancelled, keep_open)
+
+    def proposer(self, purse: Purse | None = None, programs: Programs | None = None) -> Proposer:
         """The proposer that the program names."""
+        programs = programs or self.programs()
         change, run = self.settings.change, self.settings.run
         hidden = (*run.holdout, *self.views)
         named = (*change.files, *(name for name in (change.block, change.keys) if name))
@@ -78,15 +87,12 @@ class Rooms:
             prose=self.program.prose,
             surface=tuple(dict.fromkeys(named)),
             workspace=lambda commit: checkout(self.repository, commit, hidden, self.proposals),
-            cancelled=cancelled,
-            confine=self._confine,
+            cancelled=programs.cancelled,
+            execute=programs.execute,
+            purse=purse or FullPurse(),
+            files=lambda commit: Visible(self.repository, commit, hidden),
         )
         return build_proposer(self.settings.propose, setting)
-
-    def _confine(self, command: Command) -> tuple[list[str], dict[str, str]]:
-        """Confine a program that proposes. Only then the sandbox is tried."""
-        confinement = build_confinement(self.settings.run, self._run_setting())
-        return confinement.confine_program(command)
 
     @property
     def judge_settings(self) -> JudgeSettings:

@@ -307,17 +307,18 @@ class Study:
         if not git_is_installed():
             raise NightlabError("git is not installed; `apt install git`, or the like")
         self.repository.head()
+        stop = Stop(self.settings.stop, trials, until, time.time, runs)
         lock = Lock(self.home / "lock")
         lock.acquire(tag or "")
         clear(self.rooms.proposals)  # left by a session that was killed
         ledger = self.ledger()
+        programs = self.rooms.programs(lambda: bool(stop.at_once()), keep_open=(lock.fd,))
         try:
             known = ledger.campaigns()
             begin = new or not known or (tag is not None and tag not in known)
             if new and tag in known:
                 raise NightlabError(f"campaign {tag!r} exists; choose another --tag, or drop --new")
-            stop = Stop(self.settings.stop, trials, until, time.time, runs)
-            proposer = proposer or self.rooms.proposer(lambda: bool(stop.at_once()))
+            proposer = proposer or self.rooms.proposer(programs=programs)
             watch = self.rooms.watch()
             isolation = "none" if runner else self.rooms.sandbox.name
             hear = _both(watch.hear, on_progress)
@@ -335,6 +336,7 @@ class Study:
             why = run_loop(campaign, proposer, self.rooms.judge(), runner, stop, watch)
             return campaign, why
         finally:
+            programs.close()
             ledger.close()
             lock.release()
 

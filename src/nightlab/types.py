@@ -102,7 +102,9 @@ class Idea:
     """What a proposer wants tried, before a surface has turned it into files.
 
     `parameters` holds only the values that move; `files` the whole new texts of edited files
-    (None deletes one). Either may be empty, not both.
+    (None deletes one). Either may be empty, not both, but where `unusable` says why it is no edit:
+    an answer that could not be read, say. `wish` is the number of the queued idea that it carries
+    out, 0 for none.
     """
 
     summary: str
@@ -110,6 +112,34 @@ class Idea:
     emitter: str = ""
     parameters: Parameters = field(default_factory=dict)
     files: Mapping[str, str | None] = field(default_factory=dict)
+    unusable: str = ""
+    wish: int = 0
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What it cost to ask a model or an agent. `usd` is None where its price is not known."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    usd: float | None = None
+    calls: int = 1
+    seconds: float = 0.0
+
+    @property
+    def tokens(self) -> int:
+        """Read and written."""
+        return self.input_tokens + self.output_tokens
+
+    def __add__(self, other: Usage) -> Usage:
+        known = [usd for usd in (self.usd, other.usd) if usd is not None]
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            sum(known) if known else None,
+            self.calls + other.calls,
+            self.seconds + other.seconds,
+        )
 
 
 @dataclass(frozen=True)
@@ -161,7 +191,9 @@ class Command:
     """A program that is to be started confined, and what it may see.
 
     It may write in `folder` and in `private`, its home and /tmp, and read what is `readable`. It
-    finds the usual variables and those that `environment` names.
+    finds the usual variables, those that `environment` names, and `variables`. `home` are files to
+    be laid into its home folder, by path relative to it; with them the home is a throwaway one even
+    where there is no sandbox.
     """
 
     argv: Sequence[str]
@@ -170,6 +202,20 @@ class Command:
     readable: Sequence[Path] = ()
     network: bool = False
     environment: Sequence[str] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+    home: Mapping[str, bytes] | None = None
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How a confined program ended: its status, negative for a signal, and wall time in seconds.
+
+    `why` is "" where it ended by itself, else `timeout`, `cancelled`, or the limit it was beyond.
+    """
+
+    code: int
+    why: str = ""
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from fakes import ScriptedProposer, command_study
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightlab.propose.brief import brief, write_brief
+from nightlab.propose.brief import Order, brief, make_brief
 from nightlab.propose.conformance import sample_history, sample_setting, sample_trial
 from nightlab.types import Decision, Idea, Verdict
 
@@ -78,7 +78,9 @@ if os.environ["NIGHTLAB_TRIAL"] == "1":
     names = {name for trial in (history.baseline, other) for r in trial.runs for name in r.metrics}
     assert "loss" in names and all(name.isprintable() and len(name) <= 128 for name in names)
 
-    path = write_brief(tmp_path, sample_setting(), history, [f"{EVIL}: {EVIL}"])
+    path = make_brief(sample_setting(), history, Order(refusals=[f"{EVIL}: {EVIL}"])).write(
+        tmp_path
+    )
     raw = path.read_text()
     assert raw.isascii()
     told = json.loads(raw)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fakes import plain_programs
 
 from nightlab.program.space import (
     BoolParameter,
@@ -211,7 +212,13 @@ def in_folder(folder: Path, cancelled: bool = False) -> Setting:
     def workspace(commit: str) -> Iterator[Folder]:
         yield Folder(folder)
 
-    return replace(sample_setting(), workspace=workspace, cancelled=lambda: cancelled)
+    programs = plain_programs(folder, lambda: cancelled)
+    return replace(
+        sample_setting(),
+        workspace=workspace,
+        cancelled=lambda: cancelled,
+        execute=programs.execute,
+    )
 
 
 START = {"width": 8, "rate": 0.01}

@@ -115,3 +115,26 @@ def checkout(
         clear(top.with_name(f"{top.name}.rules"))
         with suppress(OSError):
             scratch.rmdir()
+
+
+class Visible(Mapping[str, bytes]):
+    """The study's files at a commit, less what is hidden, and links. Read when asked for."""
+
+    def __init__(self, repository: Repository, commit: str, hidden: Sequence[str]) -> None:
+        self._files, left_out = repository.files(commit), repository.within(hidden)
+        self._names = [
+            path
+            for path in self._files
+            if not self._files.is_link(path) and not is_below(repository.prefix + path, left_out)
+        ]
+
+    def __getitem__(self, path: str) -> bytes:
+        if path not in self._names:
+            raise KeyError(path)
+        return self._files[path]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)

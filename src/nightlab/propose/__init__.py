@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from nightlab.program.policy import Policy
 from nightlab.program.space import Space
-from nightlab.types import Command, History, Idea
+from nightlab.types import Command, Exit, History, Idea, Trial, Usage
 
 
 class NothingToPropose(Exception):
@@ -44,18 +43,72 @@ class Workspace(Protocol):
         ...
 
 
-Confine = Callable[[Command], tuple[list[str], dict[str, str]]]
-"""Makes a command into one that sees what it may: its argument list, and its environment."""
+class Writer(Proposer, Protocol):
+    """A proposer that writes code, and so can be given an order: a model, an agent, a program."""
+
+    @property
+    def emitter(self) -> str:
+        """What its ideas are signed with."""
+        ...
+
+    def draft(self, history: History, wish: str) -> Idea:
+        """The edit that a hypothesis of the human's means. Raises NothingToPropose."""
+        ...
+
+    def fix(self, history: History, trial: Trial, trace: str) -> Idea:
+        """`trial` once more, without the slip that crashed it. Raises NothingToPropose.
+
+        `trace` is the end of the run's log: text of an untrusted program. The files of the idea are
+        relative to the trial's own commit.
+        """
+        ...
 
 
-def unconfined(command: Command) -> tuple[list[str], dict[str, str]]:
-    """A command as it is, with all of the environment: where there is no sandbox."""
-    return list(command.argv), dict(os.environ)
+Execute = Callable[[Command, Path, float], Exit]
+"""Runs a program to its end, confined; what it prints goes into the file. The limit is in seconds.
+
+Raises NightlabError where it can't be started.
+"""
+
+
+class Purse(Protocol):
+    """What a campaign may still spend on models."""
+
+    def empty(self) -> str:
+        """Why no further call may be made, "" where one may be. Ask before each call."""
+        ...
+
+    def pay(self, emitter: str, usage: Usage) -> None:
+        """Write down what a call has cost, at once, whatever came of it."""
+        ...
+
+
+class FullPurse:
+    """One without a bottom; it remembers what was paid."""
+
+    def __init__(self) -> None:
+        self.paid: list[tuple[str, Usage]] = []
+
+    def empty(self) -> str:
+        return ""
+
+    def pay(self, emitter: str, usage: Usage) -> None:
+        self.paid.append((emitter, usage))
+
+
+def no_programs(command: Command, output: Path, limit: float) -> Exit:
+    """Where nothing can be started."""
+    raise NothingToPropose("no program can be started here")
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What a proposer may know of its study. Built by the study, handed to each proposer."""
+    """What a proposer may know of its study. Built by the study, handed to each proposer.
+
+    `surface` are the paths and patterns that may be edited, `workspace(commit)` a checkout for a
+    program to edit, `files(commit)` the study's files at a commit less the holdout, by path.
+    `execute` runs a program confined.
+    """
 
     space: Space
     policy: Policy
@@ -63,7 +116,18 @@ class Setting:
     surface: tuple[str, ...]
     workspace: Callable[[str], AbstractContextManager[Workspace]]
     cancelled: Callable[[], bool] = lambda: False
-    confine: Confine = unconfined
+    execute: Execute = no_programs
+    purse: Purse = field(default_factory=FullPurse)
+    files: Callable[[str], Mapping[str, bytes]] = lambda commit: {}
 
 
-__all__ = ["Confine", "NothingToPropose", "Proposer", "Setting", "Workspace"]
+__all__ = [
+    "Execute",
+    "FullPurse",
+    "NothingToPropose",
+    "Proposer",
+    "Purse",
+    "Setting",
+    "Workspace",
+    "Writer",
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,45 @@ _HOW_TO_READ = (
 )
 
 
-def write_brief(
-    folder: Path, setting: Setting, history: History, refusals: Sequence[str] = ()
-) -> Path:
-    """Write brief.json, read-only. The same history gives the same bytes."""
-    path = folder / "brief.json"
-    told = brief(setting, history, refusals)
-    path.write_text(json.dumps(told, indent=1, sort_keys=True, allow_nan=False))
-    path.chmod(0o444)
-    return path
+@dataclass(frozen=True)
+class Order:
+    """What is asked for: the next idea, or what is said here.
+
+    `wish` is a hypothesis of the human's to be carried out. `trial` crashed with `trace`, and is to
+    be mended. `refusals` are ideas that were refused, each with the reason. `role` is how to go
+    about it.
+    """
+
+    wish: str = ""
+    trial: Trial | None = None
+    trace: str = ""
+    refusals: Sequence[str] = ()
+    role: str = ""
+
+
+@dataclass(frozen=True)
+class Brief:
+    """What is known, as a page to read and as data."""
+
+    page: str
+    data: Mapping[str, Any]
+
+    def write(self, folder: Path) -> Path:
+        """Write brief.json and brief.md, read-only. Returns the first; the page lies beside it."""
+        path = folder / "brief.json"
+        told = json.dumps(self.data, indent=1, sort_keys=True, allow_nan=False)
+        for each, text in ((path, told), (path.with_suffix(".md"), self.page)):
+            each.write_text(text, encoding="utf-8")
+            each.chmod(0o444)
+        return path
+
+
+def make_brief(
+    setting: Setting, history: History, order: Order = Order(), tokens: int = 12_000
+) -> Brief:
+    """The brief for one idea, of about so many tokens. The same history gives the same one."""
+    data = brief(setting, history, order.refusals)
+    return Brief(json.dumps(data, indent=1), data)
 
 
 def brief(setting: Setting, history: History, refusals: Sequence[str] = ()) -> dict[str, Any]:

@@ -14,6 +14,8 @@ PROPOSERS = {
     "search": "nightlab.propose.search:SearchProposer",
     "random": "nightlab.propose.random:RandomProposer",
     "command": "nightlab.propose.command:CommandProposer",
+    "model": "nightlab.propose.model:ModelProposer",
+    "agent": "nightlab.propose.agent:AgentProposer",
 }
 
 

@@ -9,6 +9,19 @@ from pydantic import Field, model_validator
 from nightlab.program.quantity import Seconds
 from nightlab.program.settings import Section
 
+NAMED = {"command": "PROGRAM", "model": "NAME", "agent": "NAME"}
+"""Proposers that a key of their own names."""
+
+
+class Price(Section):
+    """What a million tokens cost, in USD."""
+
+    input: float = Field(ge=0)
+    """Of what a model reads."""
+
+    output: float = Field(ge=0)
+    """Of what it writes."""
+
 
 class ProposeSettings(Section):
     """Where ideas come from: one proposer, or a list of them that take turns."""
@@ -19,8 +32,45 @@ class ProposeSettings(Section):
     command: str | None = None
     """Of `command`: the program that edits files, as `./propose.sh`; a shell starts it.
 
-    Where it is given, `with` may be left out.
+    Where `command`, `model` or `agent` is given, `with` may be left out.
     """
+
+    model: str | None = None
+    """Of `model`: the chat model's name as LiteLLM has it, as `anthropic/claude-sonnet-4-5` or
+    `ollama/qwen3`; with `url`, as the server there has it.
+    """
+
+    url: str | None = None
+    """Of `model`: a server that speaks OpenAI's chat completions, as `http://localhost:11434/v1`."""
+
+    key: str | None = None
+    """Of `model`: the environment variable that holds the key, where it is not the usual one."""
+
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Of `model`: passed on with each call, as `{temperature: 0.7, max_tokens: 8000}`."""
+
+    price: Price | None = None
+    """Of `model` and `agent`: what a million tokens cost, as `{input: 3, output: 15}` in USD, where
+    that is not known by itself. `{input: 0, output: 0}` for a model of your own.
+    """
+
+    attempts: int = Field(default=3, ge=1)
+    """Of `model`: how many answers it may give to one question. Each bad one gets the precise
+    error; after the last it is asked afresh.
+    """
+
+    agent: str | None = None
+    """Of `agent`: a coding agent by name, as `claude`, or the file of a preset of your own, as
+    `agents/mine.yaml`.
+    """
+
+    brief: int = Field(default=12_000, ge=1000)
+    """Of `model`, `agent` and `command`: about how many tokens the brief may have, the most useful
+    first.
+    """
+
+    role: str = ""
+    """Of `model` and `agent`: how to go about it, in a sentence or two, as `Simplify.`"""
 
     at_once: int | None = Field(default=None, ge=1)
     """Of `search`: how many parameters one change moves at most, the largest moves first.
@@ -35,28 +85,34 @@ class ProposeSettings(Section):
     """Of `search` and `random`: makes the draws repeatable."""
 
     time: Seconds = 600.0
-    """Of `command`: how long the program may take for one idea. Then it is killed, and what it has
-    edited counts.
+    """Of `command`, `agent` and `model`: how long one idea may take. Then the program is killed,
+    and what it has edited counts; the call of a model is given up.
     """
 
     network: bool = False
-    """Of `command`: whether the program may use the network."""
+    """Of `command` and `agent`: whether the program may use the network."""
 
     environment: tuple[str, ...] = ()
-    """Of `command`: names of variables that it finds besides the usual ones, as `[OPENAI_API_KEY]`.
+    """Of `command` and `agent`: names of variables that it finds besides the usual ones, as
+    `[OPENAI_API_KEY]`.
     """
 
     @model_validator(mode="before")
     @classmethod
-    def _a_command_names_itself(cls, data: Any) -> Any:
-        if isinstance(data, dict) and data.get("command") and "with" not in data:
-            return {**data, "with": "command"}
+    def _what_is_given_names_itself(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "with" not in data:
+            given = [name for name in NAMED if data.get(name)]
+            if len(given) == 1:
+                return {**data, "with": given[0]}
+            if given:
+                raise ValueError(f"{' and '.join(given)} are proposers of their own; make a list")
         return data
 
     @model_validator(mode="after")
-    def _a_command_has_one(self) -> ProposeSettings:
-        if self.with_ == "command" and not self.command:
-            raise ValueError("`with: command` needs `command: PROGRAM`")
+    def _it_has_what_it_needs(self) -> ProposeSettings:
+        for name in NAMED:
+            if self.with_ == name and not getattr(self, name):
+                raise ValueError(f"`with: {name}` needs `{name}: {NAMED[name]}`")
         return self
 
 

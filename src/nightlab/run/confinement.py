@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,11 +45,13 @@ class Confinement:
         """Whether this machine has a graphics processor."""
         return bool(self.surroundings.devices)
 
-    def confine_program(self, command: Command) -> tuple[list[str], dict[str, str]]:
+    def confine_program(self, command: Command) -> Confined:
         """A program that is no run, as one that proposes: it sees its folder, and no holdout."""
-        if isinstance(self.sandbox, NoSandbox):
-            return list(command.argv), dict(os.environ)
         around, run, own = self.surroundings, self.settings, Private(command.private).make()
+        _lay(own.home, command.home or {})
+        if isinstance(self.sandbox, NoSandbox):
+            home = own.environment() if command.home is not None else {}
+            return Confined(list(command.argv), {**os.environ, **home, **command.variables}, 0)
         inputs, holdout = (sources(around.study, names) for names in (run.inputs, run.holdout))
         view = around.view(
             own,
@@ -59,7 +61,8 @@ class Confinement:
             network=command.network,
         )
         given = base_environment(around.study, run.parallel, also=command.environment)
-        return self.sandbox.wrap(command.argv, view), {**given, **own.environment()}
+        environment = {**given, **own.environment(), **command.variables}
+        return Confined(self.sandbox.wrap(command.argv, view), environment, self.sandbox.layers)
 
     def confine(
         self,
@@ -89,3 +92,12 @@ class Confinement:
         )
         environment |= folder.private.environment()
         return Confined(self.sandbox.wrap(argv, view), environment, self.sandbox.layers)
+
+
+def _lay(home: Path, files: Mapping[str, bytes]) -> None:
+    """Credentials, as a rule: nobody else reads them."""
+    for name, content in files.items():
+        path = home / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        path.chmod(0o600)
