@@ -30,7 +30,7 @@ def run_loop(
     why, checked = "it failed", False
     try:
         with runner:
-            checked = _settle(campaign, judge, checked)
+            checked = _settle(campaign, judge, proposer, checked)
             while not (why := _finished(campaign, judge, stop)):
                 free = 0 if _spent(campaign, judge, stop) else runner.free
                 free = min(free, stop.room(campaign, _reserved(campaign, judge, stop)))
@@ -38,7 +38,7 @@ def run_loop(
                     runner.start(job)
                 for measurement in runner.finished():
                     campaign.record(watch.ended(measurement) if watch else measurement)
-                    checked = _settle(campaign, judge, checked)
+                    checked = _settle(campaign, judge, proposer, checked)
                 for doom in watch.weigh(campaign.tag, campaign.history) if watch else ():
                     campaign.weigh_abort(doom)
                     if not doom.spared:
@@ -57,14 +57,20 @@ def run_loop(
     return why
 
 
-def _settle(campaign: Campaign, judge: Judge, checked: bool) -> bool:
+def _settle(campaign: Campaign, judge: Judge, proposer: Proposer, checked: bool) -> bool:
     """Settle what can be. Returns whether the baseline has been found fit for the policy."""
+    if not campaign.closing:
+        campaign.mend(proposer)
     if not checked and campaign.baseline_measured:
         judge.check_baseline(campaign.history)
         checked = True
+    _decide(campaign, judge)
+    return checked
+
+
+def _decide(campaign: Campaign, judge: Judge) -> None:
     while verdict := judge.decide(campaign.history):
         campaign.settle(verdict)
-    return checked
 
 
 def _reserved(campaign: Campaign, judge: Judge, stop: Stop) -> int:
@@ -100,5 +106,5 @@ def _finished(campaign: Campaign, judge: Judge, stop: Stop) -> str:
         campaign.closing = spent or stop.reached(campaign)
         if not campaign.closing:
             return ""
-        _settle(campaign, judge, checked=True)
+        _decide(campaign, judge)
     return "" if judge.wanted(campaign.history) else campaign.closing

@@ -12,13 +12,15 @@ from pathlib import Path
 from nightlab.change.build import Builder
 from nightlab.change.files import build_surface
 from nightlab.change.repository import Repository
+from nightlab.change.threeway import apply_three_way
 from nightlab.change.workspace import Visible, checkout
 from nightlab.judge.abort import Watch
 from nightlab.judge.seedwise import SeedwiseJudge
 from nightlab.judge.settings import JudgeSettings
 from nightlab.program import Program
-from nightlab.propose import FullPurse, Proposer, Purse, Setting
+from nightlab.propose import FullPurse, Proposer, Purse, Queue, Setting
 from nightlab.propose.build import build_proposer
+from nightlab.propose.queue import QueueProposer
 from nightlab.run import OnProgress, Runner
 from nightlab.run import Setting as RunSetting
 from nightlab.run.build import build_confinement, build_runner
@@ -75,13 +77,26 @@ class Rooms:
         run = self.settings.run
         return Programs(lambda: build_confinement(run, self._run_setting()), cancelled, keep_open)
 
-    def proposer(self, purse: Purse | None = None, programs: Programs | None = None) -> Proposer:
-        """The proposer that the program names."""
+    def proposer(
+        self,
+        purse: Purse | None = None,
+        programs: Programs | None = None,
+        queue: Queue | None = None,
+    ) -> Proposer:
+        """The proposer that the program names, behind the queue of ideas."""
+        setting = self.propose_setting(purse, programs)
+        found = build_proposer(self.settings.propose, setting)
+        return QueueProposer(found, queue, setting) if queue else found
+
+    def propose_setting(
+        self, purse: Purse | None = None, programs: Programs | None = None
+    ) -> Setting:
+        """What a proposer may know."""
         programs = programs or self.programs()
         change, run = self.settings.change, self.settings.run
         hidden = (*run.holdout, *self.views)
         named = (*change.files, *(name for name in (change.block, change.keys) if name))
-        setting = Setting(
+        return Setting(
             space=change.free(),
             policy=self.program.policy,
             prose=self.program.prose,
@@ -91,8 +106,10 @@ class Rooms:
             execute=programs.execute,
             purse=purse or FullPurse(),
             files=lambda commit: Visible(self.repository, commit, hidden),
+            merge=lambda edits, commit: apply_three_way(
+                edits, self.repository.files(commit), self.repository
+            ),
         )
-        return build_proposer(self.settings.propose, setting)
 
     @property
     def judge_settings(self) -> JudgeSettings:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pydantic import Field, field_validator
 
 from nightlab.campaign import Campaign
+from nightlab.program.quantity import Count
 from nightlab.program.settings import Section
 from nightlab.types import NightlabError
 
@@ -36,7 +37,12 @@ class StopSettings(Section):
     """After so many trials of the session in a row without a keep."""
 
     cost: str | None = None
-    """An amount, as `20 USD`. Nothing is counted yet, so it ends nothing yet."""
+    """Once models and agents have cost this, as `20 USD`, over the campaign. It is looked at before
+    each call; a call that was begun is paid.
+    """
+
+    tokens: Count | None = None
+    """Once models and agents have read and written so many tokens, as `5M`, over the campaign."""
 
     @field_validator("at")
     @classmethod
@@ -52,6 +58,11 @@ class StopSettings(Section):
         if cost is not None and (unit != "USD" or not number.replace(".", "", 1).isdigit()):
             raise ValueError(f"{cost!r} must read as in 20 USD")
         return cost
+
+    @property
+    def usd(self) -> float | None:
+        """`cost` as a number."""
+        return float(self.cost.split()[0]) if self.cost else None
 
 
 class Stop:
@@ -121,8 +132,24 @@ class Stop:
             count = "1 trial is" if trials == 1 else f"{trials} trials are"
             return f"{count} done" if trials else "the baseline is measured"
         since = min(record.since_keep, self.settled(campaign))
+        if broke := self.broke(campaign):
+            return broke
         if self.settings.plateau is not None and since >= self.settings.plateau:
             return f"plateau: {since} trials without a keep"
+        return ""
+
+    def broke(self, campaign: Campaign) -> str:
+        """Why no model may be asked any more, "" where one may be."""
+        spent, most, tokens = campaign.state.spent, self.settings.usd, self.settings.tokens
+        if most is not None and campaign.state.unpriced:
+            return (
+                f"stop.cost is set, and what {campaign.state.unpriced} costs is not known; write"
+                " propose.price, or stop.tokens"
+            )
+        if most is not None and (spent.usd or 0.0) >= most:
+            return f"{spent.usd or 0.0:.2f} of {most:.2f} USD are spent"
+        if tokens is not None and spent.tokens >= tokens:
+            return f"{spent.tokens:,} of {tokens:,} tokens are used"
         return ""
 
     def too_late(self, campaign: Campaign, reserved: int = 0) -> str:

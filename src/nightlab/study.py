@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from nightlab.campaign import Campaign, OnEvent, Place
+from nightlab.campaign import Campaign, OnEvent
+from nightlab.campaign.account import Account
+from nightlab.campaign.mending import Mending
+from nightlab.campaign.place import Place
 from nightlab.change.keys import load_mapping
 from nightlab.change.repository import Repository, git_is_installed
 from nightlab.change.tags import checked_tag, free_tag
@@ -19,6 +22,7 @@ from nightlab.propose import Proposer
 from nightlab.remember.events import CampaignBegan
 from nightlab.remember.ledger import Ledger
 from nightlab.remember.lock import Holder, Lock, running
+from nightlab.remember.wishes import Wishes
 from nightlab.rooms import Rooms
 from nightlab.run import OnProgress, Runner
 from nightlab.run.environment import interpreter
@@ -129,6 +133,7 @@ class Study:
             raise NightlabError(f"there is no campaign {tag!r} in the ledger")
         builder = self.rooms.builder(first.base)
         campaign = Campaign(tag, ledger, self.repository, builder, place, on_event)
+        campaign.mending = Mending(change, self.repository, builder)
         campaign.before_keep = lambda: self._check_same_inputs(campaign)
         return campaign
 
@@ -318,7 +323,8 @@ class Study:
             begin = new or not known or (tag is not None and tag not in known)
             if new and tag in known:
                 raise NightlabError(f"campaign {tag!r} exists; choose another --tag, or drop --new")
-            proposer = proposer or self.rooms.proposer(programs=programs)
+            account = Account()
+            proposer = proposer or self.rooms.proposer(account, programs, Wishes(ledger))
             watch = self.rooms.watch()
             isolation = "none" if runner else self.rooms.sandbox.name
             hear = _both(watch.hear, on_progress)
@@ -332,6 +338,7 @@ class Study:
             self._hide_views()
             on_campaign(campaign)
             stop.begin(campaign)
+            account.open(campaign, lambda: stop.broke(campaign))
             on_stop(stop)
             why = run_loop(campaign, proposer, self.rooms.judge(), runner, stop, watch)
             return campaign, why

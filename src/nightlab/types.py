@@ -104,7 +104,7 @@ class Idea:
     `parameters` holds only the values that move; `files` the whole new texts of edited files
     (None deletes one). Either may be empty, not both, but where `unusable` says why it is no edit:
     an answer that could not be read, say. `wish` is the number of the queued idea that it carries
-    out, 0 for none.
+    out, 0 for none; `hold` names parameters that it must leave as they are.
     """
 
     summary: str
@@ -114,6 +114,7 @@ class Idea:
     files: Mapping[str, str | None] = field(default_factory=dict)
     unusable: str = ""
     wish: int = 0
+    hold: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,30 @@ class Usage:
             self.calls + other.calls,
             self.seconds + other.seconds,
         )
+
+
+@dataclass(frozen=True)
+class Wish:
+    """An idea that a human has queued: a hypothesis in words, or what is to be tried itself.
+
+    `parameters` are values to try; `edits` old and new texts of files by path, None where there is
+    no file, to be applied to the incumbent three-way. Without either, a writer has to make an edit
+    of the words. `hold` names parameters that must stay as they are meanwhile.
+    """
+
+    number: int
+    text: str
+    hypothesis: str = ""
+    emitter: str = "human"
+    parameters: Parameters = field(default_factory=dict)
+    hold: tuple[str, ...] = ()
+    edits: Mapping[str, tuple[str | None, str | None]] = field(default_factory=dict)
+    at: float = 0.0
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it says what to try, so that nobody has to write it."""
+        return bool(self.parameters or self.edits)
 
 
 @dataclass(frozen=True)
@@ -283,12 +308,23 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """An earlier form of a trial that failed, and was mended. `why` says what was done about it."""
+
+    commit: str
+    diff: str
+    why: str
+    runs: tuple[Run, ...] = ()
+
+
+@dataclass(frozen=True)
 class Trial:
     """One change, tried. Trial 0 is the baseline.
 
     `commit` is the one that was measured until a keep rewrites its message; `parent` the incumbent
     it was built from. `lines` is net lines added (negative: the study became shorter). `edited`
-    says whether more was edited than the values of parameters.
+    says whether more was edited than the values of parameters. `attempts` are earlier forms of it;
+    their runs are none of its `runs`. `wish` is the queued idea that it carries out, 0 for none.
     """
 
     number: int
@@ -307,6 +343,8 @@ class Trial:
     opened: float = 0.0
     settled: float = 0.0
     runs: tuple[Run, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    wish: int = 0
     verdict: Verdict | None = None
 
     @property

@@ -36,11 +36,16 @@ class Builder:
         edits = self._applied(idea, incumbent)
         if not edits:
             raise Refused("it changes nothing")
+        return self.make(idea, edits, incumbent)
+
+    def make(self, idea: Idea, edits: Edits, incumbent: CommittedFiles) -> Change:
+        """The change that these edits are. Raises Refused with the reason."""
         stray = [path for path in edits if not self.surface.owns(path)]
         if stray:
             raise Refused(f"an edit outside the surface: {', '.join(sorted(stray))}")
         self._differs(edits, incumbent)
         parameters = self._read(edits, incumbent)
+        self._holds(idea, parameters, incumbent)
         diff = "".join(self.diff(path, incumbent.get(path), new) for path, new in edits.items())
         return Change(
             idea=idea,
@@ -67,6 +72,13 @@ class Builder:
             return self.surface.read(Overlay(incumbent, edits))
         except NightlabError as error:
             raise Refused(str(error)) from error
+
+    def _holds(self, idea: Idea, parameters: Parameters, incumbent: Files) -> None:
+        """Refuse a move of what is to be held fixed."""
+        before = self._read({}, incumbent) if idea.hold else {}
+        moved = [name for name in idea.hold if parameters.get(name) != before.get(name)]
+        if moved:
+            raise Refused(f"it moves {', '.join(moved)}, which was to be held fixed")
 
     def _differs(self, edits: Edits, incumbent: Files) -> None:
         """Refuse an edit that only moves comments and layout."""

@@ -110,6 +110,18 @@ def parse_bytes(text: object) -> int:
     return round(_positive(number, text))
 
 
+def parse_count(text: object) -> int:
+    """Read a number of things: `5M`, `200k`, `5_000_000`. Raises ValueError with the mend."""
+    mend = f"{text!r} is not a number of tokens; write 5M or 200k"
+    if isinstance(text, bool) or not isinstance(text, (int, float, str)):
+        raise ValueError(mend)
+    found = _AMOUNT.match(str(text))
+    if not found or found["unit"].lower() not in ("", "token", "tokens"):
+        raise ValueError(mend)
+    number = float(found["number"].replace("_", "")) * _SCALE[found["scale"] or ""]
+    return round(_positive(number, text))
+
+
 def _read_budget(value: Any) -> Any:
     return parse_budget(value)
 
@@ -117,6 +129,7 @@ def _read_budget(value: Any) -> Any:
 BudgetText = Annotated[Budget, BeforeValidator(_read_budget)]
 Seconds = Annotated[float, BeforeValidator(parse_seconds)]
 Share = Annotated[float, BeforeValidator(parse_share)]
+Count = Annotated[int, BeforeValidator(parse_count)]
 Bytes = Annotated[int, BeforeValidator(parse_bytes)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Protocol
 
 from nightlab.program.policy import Policy
 from nightlab.program.space import Space
-from nightlab.types import Command, Exit, History, Idea, Trial, Usage
+from nightlab.types import Command, Exit, History, Idea, Trial, Usage, Wish
 
 
 class NothingToPropose(Exception):
@@ -96,6 +96,32 @@ class FullPurse:
         self.paid.append((emitter, usage))
 
 
+class Queue(Protocol):
+    """Ideas of humans that wait to be tried."""
+
+    def pending(self) -> Sequence[Wish]:
+        """What is still to be tried, the oldest first; any process may add to it."""
+        ...
+
+    def drop(self, number: int, why: str) -> None:
+        """This one can't be tried."""
+        ...
+
+
+Merge = Callable[[Mapping[str, "tuple[str | None, str | None]"], str], Mapping[str, "str | None"]]
+"""New texts of files from old and new ones, three-way on top of a commit's.
+
+Raises NightlabError where both sides changed the same place.
+"""
+
+
+def no_merge(
+    edits: Mapping[str, tuple[str | None, str | None]], commit: str
+) -> Mapping[str, str | None]:
+    """Where there are no files."""
+    return {path: new for path, (_, new) in edits.items()}
+
+
 def no_programs(command: Command, output: Path, limit: float) -> Exit:
     """Where nothing can be started."""
     raise NothingToPropose("no program can be started here")
@@ -119,14 +145,17 @@ class Setting:
     execute: Execute = no_programs
     purse: Purse = field(default_factory=FullPurse)
     files: Callable[[str], Mapping[str, bytes]] = lambda commit: {}
+    merge: Merge = no_merge
 
 
 __all__ = [
     "Execute",
     "FullPurse",
+    "Merge",
     "NothingToPropose",
     "Proposer",
     "Purse",
+    "Queue",
     "Setting",
     "Workspace",
     "Writer",

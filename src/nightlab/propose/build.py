@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from typing import Any
 
 from nightlab.program.problem import did_you_mean
-from nightlab.propose import Proposer, Setting
+from nightlab.propose import NothingToPropose, Proposer, Setting
 from nightlab.propose.settings import ProposeSettings
-from nightlab.types import History, Idea, NightlabError
+from nightlab.types import History, Idea, NightlabError, Trial
 
 PROPOSERS = {
     "search": "nightlab.propose.search:SearchProposer",
@@ -34,6 +35,24 @@ class SharingProposer:
     def refused(self, idea: Idea, reason: str) -> None:
         self.passed += 1
         self.last.refused(idea, reason)
+
+    def draft(self, history: History, wish: str) -> Idea:
+        """The first of them that writes code does it. Raises NothingToPropose."""
+        self.last = writer = self._writer()
+        idea: Idea = writer.draft(history, wish)
+        return idea
+
+    def fix(self, history: History, trial: Trial, trace: str) -> Idea:
+        """Whoever wrote it mends it. Raises NothingToPropose."""
+        fixed: Idea = self._writer(trial.emitter).fix(history, trial, trace)
+        return fixed
+
+    def _writer(self, emitter: str = "") -> Any:
+        writers = [part for part in self.parts if hasattr(part, "draft")]
+        for part in writers:
+            if emitter in ("", getattr(part, "emitter", "")):
+                return part
+        raise NothingToPropose("nobody here writes code")
 
 
 def build_proposer(settings: Sequence[ProposeSettings], setting: Setting) -> Proposer:

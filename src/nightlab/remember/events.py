@@ -97,6 +97,66 @@ class TrialOpened(Event):
 
 
 @dataclass(frozen=True)
+class TrialAmended(Event):
+    """A trial failed, and was mended: it is measured anew, as this commit. `why` says how."""
+
+    kind: ClassVar[str] = "trial_amended"
+    trial: int
+    why: str
+    commit: str
+    parameters: dict[str, Any]
+    diff: str
+    lines: int
+    state: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Spent(Event):
+    """A model or an agent was asked on behalf of a trial; `usd` is None where that is not known."""
+
+    kind: ClassVar[str] = "spent"
+    trial: int
+    emitter: str
+    input_tokens: int
+    output_tokens: int
+    usd: float | None
+    calls: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class IdeaQueued(Event):
+    """A human queued an idea for the study. Its number is its place among all of them."""
+
+    kind: ClassVar[str] = "idea_queued"
+    text: str
+    hypothesis: str
+    emitter: str
+    parameters: dict[str, Any]
+    hold: list[str]
+    edits: dict[str, list[str | None]]
+
+
+@dataclass(frozen=True)
+class IdeaTaken(Event):
+    """A queued idea became a trial of the campaign."""
+
+    kind: ClassVar[str] = "idea_taken"
+    idea: int
+    trial: int
+
+
+@dataclass(frozen=True)
+class IdeaDropped(Event):
+    """A queued idea was withdrawn, or could not be tried."""
+
+    kind: ClassVar[str] = "idea_dropped"
+    idea: int
+    why: str
+
+
+@dataclass(frozen=True)
 class RunStarted(Event):
     """A run is about to start."""
 
@@ -187,6 +247,11 @@ KINDS: dict[str, type[Event]] = {
         SessionEnded,
         ChangeRefused,
         TrialOpened,
+        TrialAmended,
+        Spent,
+        IdeaQueued,
+        IdeaTaken,
+        IdeaDropped,
         RunStarted,
         RunEnded,
         AbortWeighed,

@@ -13,6 +13,9 @@ from nightlab.remember.events import Event, decode_all, encode
 from nightlab.types import NightlabError
 
 VERSION = 1
+STUDY = ""
+"""Where a tag would stand: of events that belong to the study, and to no campaign."""
+
 _BATCH = 500
 
 _SCHEMA = """
@@ -111,15 +114,34 @@ class Ledger:
         """The tags of all campaigns, the one that was worked on last at the end."""
         with self._reading():
             rows = self._db.execute(
-                "SELECT campaign FROM events GROUP BY campaign ORDER BY MAX(id)"
+                "SELECT campaign FROM events WHERE campaign != ? GROUP BY campaign"
+                " ORDER BY MAX(id)",
+                (STUDY,),
             )
             return [campaign for (campaign,) in rows]
+
+    def of_kinds(self, kinds: Sequence[str], after: int = 0) -> list[tuple[str, Entry]]:
+        """Events of these kinds from all campaigns, each with its campaign's tag, oldest first."""
+        some = ", ".join("?" for _ in kinds)
+        with self._reading():
+            rows = self._db.execute(
+                f"SELECT campaign, id, at, kind, body FROM events WHERE id > ? AND kind IN ({some})"
+                " ORDER BY id",
+                (after, *kinds),
+            ).fetchall()
+            events = decode_all([(kind, body) for *_, kind, body in rows])
+        return [
+            (campaign, Entry(number, at, event))
+            for (campaign, number, at, _, _), event in zip(rows, events, strict=True)
+        ]
 
     def campaign_before(self, campaign: str) -> str | None:
         """The tag of the campaign that was begun last before this one."""
         with self._reading():
             rows = self._db.execute(
-                "SELECT campaign FROM events GROUP BY campaign ORDER BY MIN(id)"
+                "SELECT campaign FROM events WHERE campaign != ? GROUP BY campaign"
+                " ORDER BY MIN(id)",
+                (STUDY,),
             )
             tags = [tag for (tag,) in rows]
         return tags[tags.index(campaign) - 1] if campaign in tags[1:] else None

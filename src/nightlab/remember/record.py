@@ -12,17 +12,31 @@ from nightlab.remember.events import (
     CampaignBegan,
     ChangeRefused,
     Event,
+    IdeaTaken,
     Imported,
     IncumbentReviewed,
     RunEnded,
     RunStarted,
     SessionBegan,
     SessionEnded,
+    Spent,
+    TrialAmended,
     TrialOpened,
     TrialSettled,
 )
 from nightlab.remember.ledger import Entry
-from nightlab.types import Decision, Direction, History, Outcome, Purpose, Run, Trial, Verdict
+from nightlab.types import (
+    Attempt,
+    Decision,
+    Direction,
+    History,
+    Outcome,
+    Purpose,
+    Run,
+    Trial,
+    Usage,
+    Verdict,
+)
 
 _PURPOSES = {purpose.value: purpose for purpose in Purpose}
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
@@ -70,6 +84,8 @@ class Record:
         self.states: dict[str, int] = {}
         self.crashed: dict[str, int] = {}
         self.weighed: list[AbortWeighed] = []
+        self.usage: dict[int, Usage] = {}
+        self.unpriced = ""
         self.stopped = ""
         self.seconds = 0.0
         self._session_from = 0.0
@@ -79,6 +95,9 @@ class Record:
             SessionEnded: self._session_ended,
             ChangeRefused: self._refused,
             TrialOpened: self._opened,
+            TrialAmended: self._amended,
+            Spent: self._spent,
+            IdeaTaken: self._taken,
             RunStarted: self._run_started,
             RunEnded: self._run_ended,
             AbortWeighed: self._abort_weighed,
@@ -149,6 +168,11 @@ class Record:
     def settled(self) -> int:
         """How many trials have a verdict."""
         return sum(self.decisions.values())
+
+    @property
+    def spent(self) -> Usage:
+        """What models and agents have cost, those of refused ideas among them."""
+        return sum(self.usage.values(), Usage(calls=0))
 
     def history(self) -> History:
         """The campaign at this instant. It shares the list of trials, which only ever grows."""
@@ -259,6 +283,34 @@ class Record:
                 "opened": at,
             }
         )
+
+    def _amended(self, event: TrialAmended, at: float) -> None:
+        parts = self._of(event.trial)
+        facts = parts.facts
+        self.crashed.setdefault(facts["fingerprint"], event.trial)
+        attempt = Attempt(facts["commit"], facts["diff"], event.why, tuple(parts.runs.values()))
+        parts.runs = {}
+        parts.facts |= {
+            "commit": event.commit,
+            "parameters": event.parameters,
+            "diff": event.diff,
+            "lines": event.lines,
+            "state": event.state,
+            "fingerprint": event.fingerprint,
+            "attempts": (*facts.get("attempts", ()), attempt),
+        }
+        self.states.setdefault(event.state, event.trial)
+
+    def _spent(self, event: Spent, at: float) -> None:
+        usage = Usage(
+            event.input_tokens, event.output_tokens, event.usd, event.calls, event.seconds
+        )
+        if event.usd is None:
+            self.unpriced = event.emitter
+        self.usage[event.trial] = self.usage.get(event.trial, Usage(calls=0)) + usage
+
+    def _taken(self, event: IdeaTaken, at: float) -> None:
+        self._of(event.trial).facts["wish"] = event.idea
 
     def _run_started(self, event: RunStarted, at: float) -> None:
         self.runs = max(self.runs, event.run)

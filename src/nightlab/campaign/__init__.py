@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from math import isfinite
-from pathlib import Path
-from typing import Any
 
 from nightlab import __version__
+from nightlab.campaign.asking import ask
+from nightlab.campaign.branch import Branch
+from nightlab.campaign.jobs import Jobs
+from nightlab.campaign.mending import Mended, Mending
+from nightlab.campaign.place import Place
 from nightlab.change import Refused
 from nightlab.change.build import Builder
-from nightlab.change.keys import load_mapping
 from nightlab.change.message import keep_message, subject_line
-from nightlab.change.normal import digest
-from nightlab.change.repository import CommittedFiles, Repository
+from nightlab.change.repository import Repository
 from nightlab.judge import Judge
 from nightlab.judge.abort import Doom
 from nightlab.judge.noise import NoiseMeter
@@ -25,11 +26,14 @@ from nightlab.remember.events import (
     AbortWeighed,
     ChangeRefused,
     Event,
+    IdeaTaken,
     IncumbentReviewed,
     RunEnded,
     RunStarted,
     SessionBegan,
     SessionEnded,
+    Spent,
+    TrialAmended,
     TrialOpened,
     TrialSettled,
 )
@@ -47,6 +51,7 @@ from nightlab.types import (
     Outcome,
     Purpose,
     Trial,
+    Usage,
     Verdict,
     Wanted,
     one_line,
@@ -56,29 +61,6 @@ REFUSALS = 20
 """After this many refusals in a row a campaign stops: its proposer has run dry."""
 
 OnEvent = Callable[[Event], None]
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a campaign's things lie: `home` is out of the checkout, in the git common folder.
-
-    `time_limit` is that of a run in seconds, `validation` how many times the budget of a run a
-    longer validation has.
-    """
-
-    home: Path
-    results: Path
-    keys: str | None
-    time_limit: float
-    validation: float = 1.0
-
-    def logs(self, tag: str) -> Path:
-        """The folder of a campaign's logs."""
-        return self.home / "logs" / tag
-
-    def artifacts(self, tag: str, trial: int) -> Path:
-        """The folder of a trial's artifacts, one folder a run."""
-        return self.home / "artifacts" / tag / str(trial)
 
 
 class Campaign:
@@ -106,19 +88,22 @@ class Campaign:
         self._history: History | None = None
         self.before_keep: Callable[[], None] = lambda: None
         self.isolation = ""
+        self.mending: Mending | None = None
+        self._asked_for = 0
         self._unsaved: list[Event] = []
         self._results = ResultsFile(place.results)
-        self._codes: dict[str, str] = {}
         self.state.read(ledger.read(tag))
         began = self.state.began
         if began is None:
             raise NightlabError(f"there is no campaign {tag!r} in the ledger")
         self.branch = began.branch
-        self.protected = {
+        self._branch = Branch(began.branch, tag, repository)
+        protected = {
             path: value
             for path, value in repository.digests(began.base).items()
             if not self._is_surface(path)
         }
+        self._jobs = Jobs(tag, began.base, repository, place, protected)
 
     # -- what it knows -----------------------------------------------------------------------
 
@@ -138,11 +123,6 @@ class Campaign:
         return set(history.seeds) <= set(history.baseline.values(history.metric))
 
     @property
-    def branch_was_made(self) -> bool:
-        """Whether the branch has come into being: it does before the first run."""
-        return bool(self.state.runs)
-
-    @property
     def in_flight(self) -> bool:
         """Whether any run has started and not ended."""
         return bool(self.state.run_trial)
@@ -156,6 +136,11 @@ class Campaign:
     def open_trials(self) -> bool:
         """Whether any trial waits for a verdict."""
         return bool(self.state.open)
+
+    @property
+    def protected(self) -> Mapping[str, str]:
+        """The digest of each file outside the surface, as it was when the campaign began."""
+        return self._jobs.protected
 
     def _is_surface(self, path: str) -> bool:
         prefix = self.repository.prefix
@@ -174,8 +159,8 @@ class Campaign:
         self.save()
         for opened in self.state.trials:
             if opened.verdict is None or opened.number == self.state.incumbent:
-                self._pin(opened)
-        self._move_branch()
+                self._branch.pin(opened)
+        self._branch.follow(self.state)
         self._rebuild_results()
 
     def end_session(self, why: str) -> None:
@@ -267,8 +252,8 @@ class Campaign:
         )
         self.save()
         if kept:
-            self._pin(self.state.trial(verdict.trial))
-            self._move_branch()
+            self._branch.pin(self.state.trial(verdict.trial))
+            self._branch.follow(self.state)
         else:
             shutil.rmtree(self.place.artifacts(self.tag, verdict.trial), ignore_errors=True)
         if self.place.results.exists():
@@ -292,7 +277,7 @@ class Campaign:
         )
         self.save()
         if not passed:
-            self._move_branch()
+            self._branch.follow(self.state)
         self._rebuild_results()
 
     def follow(self, entry: Entry) -> None:
@@ -318,26 +303,15 @@ class Campaign:
         """Propose until a change is worth running. False where the proposer has run dry."""
         while self.state.refused_in_a_row < REFUSALS:
             try:
-                idea = proposer.propose(self.history)
-                if not isinstance(idea, Idea):
-                    raise TypeError(f"it proposed {type(idea).__name__}, where an Idea is needed")
+                idea = ask(lambda: proposer.propose(self.history))
             except NothingToPropose as nothing:
                 self.exhausted = one_line(str(nothing), 400)
                 return False
-            except NightlabError:
-                raise
-            except Exception as error:  # a proposer may be anybody's code
-                what = one_line(f"{type(error).__name__}: {error}")
-                raise NightlabError(f"the proposer failed: {what}") from error
             try:
-                change = self._admit(self.builder.build(idea, self._incumbent_files()))
+                change = self._admit(self._build(idea))
             except Refused as refused:
-                reason = one_line(str(refused), 400)
-                summary = one_line(idea.summary)
-                asked = {name: _storable(value) for name, value in idea.parameters.items()}
-                self._add(ChangeRefused(summary, idea.emitter, reason, asked))
-                self.save()
-                proposer.refused(idea, reason)
+                self._refuse(idea, one_line(str(refused), 400))
+                proposer.refused(idea, one_line(str(refused), 400))
                 continue
             self._open(change)
             return True
@@ -345,6 +319,16 @@ class Campaign:
         why = f"; the last, {last.summary!r}: {last.reason}" if last else ""
         self.exhausted = f"{REFUSALS} ideas in a row were refused{why}"
         return False
+
+    def _build(self, idea: Idea) -> Change:
+        if idea.unusable:
+            raise Refused(idea.unusable)
+        return self.builder.build(idea, self.repository.files(self.history.incumbent.commit))
+
+    def _refuse(self, idea: Idea, reason: str) -> None:
+        asked = {name: _storable(value) for name, value in idea.parameters.items()}
+        self._add(ChangeRefused(one_line(idea.summary), idea.emitter, reason, asked))
+        self.save()
 
     def _admit(self, change: Change) -> Change:
         """Raise Refused where this state was measured before, or this very diff has crashed."""
@@ -356,9 +340,6 @@ class Campaign:
         if crashed is not None:
             raise Refused(f"the same change crashed as trial {crashed}")
         return change
-
-    def _incumbent_files(self) -> CommittedFiles:
-        return self.repository.files(self.history.incumbent.commit)
 
     def _open(self, change: Change) -> None:
         idea, parent = change.idea, self.history.incumbent
@@ -381,77 +362,66 @@ class Campaign:
                 edited=bool(idea.files),
             )
         )
+        if idea.wish:
+            self._add(IdeaTaken(idea.wish, trial))
+
+    def mend(self, proposer: Proposer) -> None:
+        """Give each open trial that failed by a slip one more chance."""
+        for trial in self.history.open if self.mending else ():
+            self._asked_for = trial.number
+            mended = self.mending.mend(trial, self.history, proposer) if self.mending else None
+            self._asked_for = 0
+            if mended is not None:
+                self._amend(trial, mended)
+
+    def _amend(self, trial: Trial, mended: Mended) -> None:
+        change = mended.change
+        try:
+            self._admit(change)
+        except Refused:
+            return  # the crash stands
+        commit = self.repository.commit(trial.parent, dict(change.files), subject_line(trial))
+        self._add(
+            TrialAmended(
+                trial=trial.number,
+                why=one_line(mended.why, 400),
+                commit=commit,
+                parameters=dict(change.parameters),
+                diff=change.diff,
+                lines=change.lines,
+                state=change.state,
+                fingerprint=change.fingerprint,
+            )
+        )
+        self.save()
+        self._branch.pin(self.state.trial(trial.number))
+
+    def pay(self, emitter: str, usage: Usage) -> None:
+        """Write down what asking a model or an agent has cost, on behalf of the next trial."""
+        self._add(
+            Spent(
+                trial=self._asked_for or len(self.state.trials) + 1,
+                emitter=emitter,
+                input_tokens=usage.input_tokens,
+                output_tokens=usage.output_tokens,
+                usd=usage.usd,
+                calls=usage.calls,
+                seconds=round(usage.seconds, 3),
+            )
+        )
+        self.save()
 
     def _start(self, wanted: Wanted) -> Job:
         number = self.state.runs + 1
         trial = self.state.trial(wanted.trial)
-        logs = self.place.logs(self.tag)
-        logs.mkdir(parents=True, exist_ok=True)
-        log = logs / f"{trial.number}-seed{wanted.seed}-run{number}.log"
+        log = self._jobs.log(number, trial, wanted.seed)
         self._add(RunStarted(number, trial.number, wanted.seed, wanted.purpose.value, str(log)))
         self.save()
-        if trial.number and not trial.runs:
-            self._pin(trial)
-        return self._job(number, trial, wanted.seed, wanted.purpose, log)
+        if not trial.runs:
+            self._branch.pin(trial)
+        return self._jobs.make(number, trial, wanted.seed, wanted.purpose, log)
 
-    def _job(self, number: int, trial: Trial, seed: int, purpose: Purpose, log: Path) -> Job:
-        base = self.state.baseline.commit
-        return Job(
-            run=number,
-            trial=trial.number,
-            seed=seed,
-            purpose=purpose,
-            export=lambda folder: self.repository.export(trial.commit, folder),
-            harness=lambda folder: self.repository.export(base, folder),
-            code=self._code(trial.commit),
-            parameters=self._call_parameters(trial),
-            protected=self.protected,
-            log=log,
-            artifacts=self.place.artifacts(self.tag, trial.number) / str(number),
-            times=self.place.validation if purpose is Purpose.VALIDATE else 1.0,
-        )
-
-    def _code(self, commit: str) -> str:
-        """Identity of all files but the keys file."""
-        if commit not in self._codes:
-            files, keys = self.repository.files(commit), self.place.keys
-            full = f"{self.repository.prefix}{keys}"
-            self._codes = {} if len(self._codes) > 64 else self._codes
-            self._codes[commit] = digest(
-                f"{path}:{blob}" for path, (blob, _) in files.entries.items() if path != full
-            )
-        return self._codes[commit]
-
-    def _call_parameters(self, trial: Trial) -> dict[str, Any]:
-        keys = self.place.keys
-        if keys is None:
-            return dict(trial.parameters)
-        return load_mapping(keys, self.repository.files(trial.commit)[keys])
-
-    # -- git and views -----------------------------------------------------------------------
-
-    def _pin(self, trial: Trial) -> None:
-        if trial.number:
-            self.repository.pin(f"refs/nightlab/{self.tag}/{trial.number}", trial.commit)
-
-    def _move_branch(self) -> None:
-        """Bring the branch to the incumbent, from where the ledger last left it."""
-        record, tip = self.state, self.repository.tip(self.branch)
-        wanted = record.trial(record.incumbent).commit
-        if tip == wanted:
-            return
-        expected = record.trial(record.previous_incumbent).commit
-        if tip is None and self.branch_was_made:
-            raise NightlabError(
-                f"branch {self.branch} is gone; `git branch {self.branch} {wanted[:12]}` makes it"
-                " again, then run `nightlab run`"
-            )
-        if tip is not None and self.branch_was_made and tip not in (wanted, expected):
-            raise NightlabError(
-                f"branch {self.branch} was moved to {tip[:12]}, and not by Nightlab; put it back"
-                f" with `git branch -f {self.branch} {wanted[:12]}`, then run `nightlab run`"
-            )
-        self.repository.move(self.branch, wanted, expected if self.branch_was_made else None)
+    # -- views -------------------------------------------------------------------------------
 
     def restore_results(self) -> None:
         """Make results.tsv again where it is gone."""
