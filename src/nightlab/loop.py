@@ -107,4 +107,4 @@ def _finished(campaign: Campaign, judge: Judge, stop: Stop) -> str:
         if not campaign.closing:
             return ""
         _decide(campaign, judge)
-    return "" if judge.wanted(campaign.history) else campaign.closing
+    return "" if stop.confirms and judge.wanted(campaign.history) else campaign.closing

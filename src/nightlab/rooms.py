@@ -20,7 +20,7 @@ from nightlab.judge.settings import JudgeSettings
 from nightlab.program import Program
 from nightlab.propose import FullPurse, Proposer, Purse, Queue, Setting
 from nightlab.propose.build import build_proposer
-from nightlab.propose.queue import QueueProposer
+from nightlab.propose.queue import Nobody, OneOf, QueueProposer
 from nightlab.run import OnProgress, Runner
 from nightlab.run import Setting as RunSetting
 from nightlab.run.build import build_confinement, build_runner
@@ -70,6 +70,13 @@ class Rooms:
         files = self.repository.files(base)
         return Builder(surface, change.free(), files, self.repository.diff)
 
+    @property
+    def surface(self) -> tuple[str, ...]:
+        """The paths and patterns that may be edited."""
+        change = self.settings.change
+        named = (*change.files, *(name for name in (change.block, change.keys) if name))
+        return tuple(dict.fromkeys(named))
+
     def programs(
         self, cancelled: Callable[[], bool] = lambda: False, keep_open: Sequence[int] = ()
     ) -> Programs:
@@ -82,9 +89,12 @@ class Rooms:
         purse: Purse | None = None,
         programs: Programs | None = None,
         queue: Queue | None = None,
+        wish: int | None = None,
     ) -> Proposer:
-        """The proposer that the program names, behind the queue of ideas."""
+        """The proposer that the program names, behind the queue of ideas: or one idea alone."""
         setting = self.propose_setting(purse, programs)
+        if queue and wish is not None:
+            return QueueProposer(Nobody(), OneOf(queue, wish), setting)
         found = build_proposer(self.settings.propose, setting)
         return QueueProposer(found, queue, setting) if queue else found
 
@@ -95,12 +105,11 @@ class Rooms:
         programs = programs or self.programs()
         change, run = self.settings.change, self.settings.run
         hidden = (*run.holdout, *self.views)
-        named = (*change.files, *(name for name in (change.block, change.keys) if name))
         return Setting(
             space=change.free(),
             policy=self.program.policy,
             prose=self.program.prose,
-            surface=tuple(dict.fromkeys(named)),
+            surface=self.surface,
             workspace=lambda commit: checkout(self.repository, commit, hidden, self.proposals),
             cancelled=programs.cancelled,
             execute=programs.execute,

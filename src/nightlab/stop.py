@@ -75,10 +75,12 @@ class Stop:
         until: str | None = None,
         clock: Callable[[], float] = time.time,
         more_runs: int | None = None,
+        confirms: bool = True,
     ) -> None:
         """`more` trials from here on override `trials`, `more_runs` override `runs`, and `until`
-        (HH:MM) overrides `at`.
+        (HH:MM) overrides `at`. Without `confirms` it ends with no runs for the report.
         """
+        self.confirms = confirms
         self.settings = settings
         self.more = more
         self.clock = clock
@@ -141,13 +143,12 @@ class Stop:
     def broke(self, campaign: Campaign) -> str:
         """Why no model may be asked any more, "" where one may be."""
         spent, most, tokens = campaign.state.spent, self.settings.usd, self.settings.tokens
-        if most is not None and campaign.state.unpriced:
+        if most is not None and spent.calls and spent.likely_usd is None:
             return (
-                f"stop.cost is set, and what {campaign.state.unpriced} costs is not known; write"
-                " propose.price, or stop.tokens"
+                "stop.cost is set, and the price is not known: write propose.price or stop.tokens"
             )
-        if most is not None and (spent.usd or 0.0) >= most:
-            return f"{spent.usd or 0.0:.2f} of {most:.2f} USD are spent"
+        if most is not None and (spent.likely_usd or 0.0) >= most:
+            return f"{spent.likely_usd:.2f} of {most:.2f} USD are spent"
         if tokens is not None and spent.tokens >= tokens:
             return f"{spent.tokens:,} of {tokens:,} tokens are used"
         return ""

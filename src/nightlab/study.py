@@ -300,6 +300,7 @@ class Study:
         until: str | None = None,
         proposer: Proposer | None = None,
         runner: Runner | None = None,
+        wish: int | None = None,
         on_campaign: Callable[[Campaign], None] = lambda _: None,
         on_event: OnEvent = lambda _: None,
         on_progress: OnProgress = lambda _: None,
@@ -307,12 +308,14 @@ class Study:
     ) -> tuple[Campaign, str]:
         """Go on with a campaign, or begin one, until it stops. Returns it, and why it stopped.
 
-        A proposer and a runner given here stand in for those that the program names.
+        A proposer and a runner given here stand in for those that the program names. With a `wish`,
+        the number of a queued idea, that is tried alone, and nothing is confirmed at the end.
         """
         if not git_is_installed():
             raise NightlabError("git is not installed; `apt install git`, or the like")
         self.repository.head()
-        stop = Stop(self.settings.stop, trials, until, time.time, runs)
+        trials = trials if wish is None else 1
+        stop = Stop(self.settings.stop, trials, until, time.time, runs, confirms=wish is None)
         lock = Lock(self.home / "lock")
         lock.acquire(tag or "")
         clear(self.rooms.proposals)  # left by a session that was killed
@@ -324,7 +327,7 @@ class Study:
             if new and tag in known:
                 raise NightlabError(f"campaign {tag!r} exists; choose another --tag, or drop --new")
             account = Account()
-            proposer = proposer or self.rooms.proposer(account, programs, Wishes(ledger))
+            proposer = proposer or self.rooms.proposer(account, programs, Wishes(ledger), wish)
             watch = self.rooms.watch()
             isolation = "none" if runner else self.rooms.sandbox.name
             hear = _both(watch.hear, on_progress)

@@ -119,27 +119,39 @@ class Idea:
 
 @dataclass(frozen=True)
 class Usage:
-    """What it cost to ask a model or an agent. `usd` is None where its price is not known."""
+    """What it cost to ask a model or an agent. `usd` is None where its price is not known.
+
+    Of several calls together, `unpriced` are those whose price is not in `usd`.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
     usd: float | None = None
     calls: int = 1
     seconds: float = 0.0
+    unpriced: int = 0
 
     @property
     def tokens(self) -> int:
         """Read and written."""
         return self.input_tokens + self.output_tokens
 
+    @property
+    def likely_usd(self) -> float | None:
+        """With calls without a price taken for average ones; None where none has a price."""
+        priced = self.calls - self.unpriced
+        return self.usd * self.calls / priced if self.usd is not None and priced else None
+
     def __add__(self, other: Usage) -> Usage:
         known = [usd for usd in (self.usd, other.usd) if usd is not None]
+        unpriced = sum(u.unpriced or (u.calls if u.usd is None else 0) for u in (self, other))
         return Usage(
             self.input_tokens + other.input_tokens,
             self.output_tokens + other.output_tokens,
             sum(known) if known else None,
             self.calls + other.calls,
             self.seconds + other.seconds,
+            unpriced,
         )
 
 

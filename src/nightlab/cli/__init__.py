@@ -10,7 +10,19 @@ from typing import Annotated
 import typer
 
 from nightlab import __version__
-from nightlab.cli import check, export, imports, init, merge, report, run, show, status
+from nightlab.cli import (
+    check,
+    export,
+    idea,
+    imports,
+    init,
+    merge,
+    report,
+    run,
+    show,
+    status,
+    tryout,
+)
 from nightlab.types import NightlabError
 
 app = typer.Typer(
@@ -24,6 +36,8 @@ app = typer.Typer(
 app.command("init")(init.init)
 app.command("check")(check.check)
 app.command("run")(run.run)
+app.command("idea")(idea.idea)
+app.command("try")(tryout.try_edits)
 app.command("status")(status.status)
 app.command("show")(show.show)
 app.command("report")(report.report)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -19,6 +19,7 @@ def show(
     """Show one trial: what was changed, its runs, the verdict and the evidence for it."""
     from nightlab.report.status import reviews
     from nightlab.report.status import show as show_of
+    from nightlab.report.trial import diff_lines, trial_lines
 
     study, campaign = find_campaign(tag)
     try:
@@ -29,36 +30,12 @@ def show(
         raise NightlabError(
             f"there is no trial {number}; campaign {campaign.tag} has {there}"
         ) from None
-    told = show_of(campaign.history, trial, study.rooms.judge(), reviews(campaign))
+    told = show_of(campaign.history, trial, study.rooms.judge(), reviews(campaign), campaign.state)
     if as_json:
         print_json(told)
         return
-    _print(told, campaign.history.metric)
-
-
-def _print(told: dict[str, Any], metric: str) -> None:
-    from nightlab.report.evidence import evidence_lines
-
-    by = f" [{told['emitter']}]" if told["emitter"] else ""
-    print_line(f"trial {told['trial']}: {told['summary']}{by}")
-    if told["hypothesis"]:
-        print_line(f"hypothesis: {told['hypothesis']}")
-    print_line(f"commit {told['commit'][:12]}, built on {told['parent'][:12] or 'nothing'}")
-    if told["verdict"]:
-        print_line(f"verdict: {told['verdict']}, by {told['rule']}: {told['reason']}")
-    elif told["trial"]:
-        print_line("verdict: open")
-    for run in told["runs"]:
-        value = run["metrics"].get(metric)
-        shown = f"{metric} {value:.6g}" if value is not None else run["detail"] or "no metric"
-        seed = "" if run["seed"] is None else f" seed {run['seed']}"
-        print_line(
-            f"  run {run['run']} ({run['purpose']}){seed}: {run['outcome']}, {shown},"
-            f" {run['seconds']:.1f} s, {run['log'] or 'no log'}"
-        )
-    for line in evidence_lines(told):
+    for line in trial_lines(told, campaign.history.metric):
         print_line(line)
     if told["diff"]:
-        print_line("")
-        for line in told["diff"].rstrip().splitlines():
-            print_line("".join(s if s.isprintable() or s == "\t" else "\ufffd" for s in line))
+        for line in ["", *diff_lines(told["diff"])]:
+            print_line(line)

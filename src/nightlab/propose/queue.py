@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nightlab.propose import NothingToPropose, Proposer, Queue, Setting
 from nightlab.types import History, Idea, NightlabError, Trial, Wish
 
@@ -85,3 +87,27 @@ def _as_wished(idea: Idea, wish: Wish, emitter: str) -> Idea:
         wish=wish.number,
         hold=wish.hold,
     )
+
+
+class Nobody:
+    """Behind the queue there is nobody: what is queued is tried, and nothing else."""
+
+    def propose(self, history: History) -> Idea:
+        raise NothingToPropose("what was to be tried is done")
+
+    def refused(self, idea: Idea, reason: str) -> None:
+        """It has proposed nothing."""
+
+
+class OneOf:
+    """A queue, with one of its ideas in view."""
+
+    def __init__(self, queue: Queue, number: int) -> None:
+        self.queue = queue
+        self.number = number
+
+    def pending(self) -> Sequence[Wish]:
+        return [wish for wish in self.queue.pending() if wish.number == self.number]
+
+    def drop(self, number: int, why: str) -> None:
+        self.queue.drop(number, why)

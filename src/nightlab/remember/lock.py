@@ -23,6 +23,14 @@ class Holder:
     since: float
 
 
+class Busy(NightlabError):
+    """Somebody else is at work in the study: `who` they are, in a few words."""
+
+    def __init__(self, holder: Holder | None) -> None:
+        super().__init__(_refusal(holder))
+        self.who = f"campaign {holder.campaign}" if holder else "another session"
+
+
 class Lock:
     """An advisory lock on a file. It goes with its last descriptor, however the process ends."""
 
@@ -31,7 +39,7 @@ class Lock:
         self.fd = -1
 
     def acquire(self, campaign: str, patience: float = 3.0) -> None:
-        """Take the lock. Raises NightlabError naming the holder.
+        """Take the lock. Raises Busy, which names the holder.
 
         `patience` seconds are given to a killed run's processes to be gone.
         """
@@ -49,7 +57,7 @@ class Lock:
                 alive = holder is not None and _is_alive(holder)
                 if alive or time.monotonic() >= give_up:
                     os.close(fd)
-                    raise NightlabError(_refusal(holder)) from None
+                    raise Busy(holder) from None
                 time.sleep(0.05)
         self.fd = fd
         self.rename(campaign)

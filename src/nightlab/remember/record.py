@@ -85,7 +85,6 @@ class Record:
         self.crashed: dict[str, int] = {}
         self.weighed: list[AbortWeighed] = []
         self.usage: dict[int, Usage] = {}
-        self.unpriced = ""
         self.stopped = ""
         self.seconds = 0.0
         self._session_from = 0.0
@@ -305,8 +304,6 @@ class Record:
         usage = Usage(
             event.input_tokens, event.output_tokens, event.usd, event.calls, event.seconds
         )
-        if event.usd is None:
-            self.unpriced = event.emitter
         self.usage[event.trial] = self.usage.get(event.trial, Usage(calls=0)) + usage
 
     def _taken(self, event: IdeaTaken, at: float) -> None:

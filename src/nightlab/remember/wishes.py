@@ -57,8 +57,9 @@ class Wishes:
             raise NightlabError(f"there is no idea {number}; `nightlab idea --list` shows them")
         if fate.trial:
             raise NightlabError(f"idea {number} was tried: trial {fate.trial} of {fate.campaign}")
-        if fate.waits:
-            self.ledger.append(STUDY, [IdeaDropped(number, why)])
+        if fate.why:
+            raise NightlabError(f"idea {number} is out of the queue already: {fate.why}")
+        self.ledger.append(STUDY, [IdeaDropped(number, why)])
 
     def pending(self) -> Sequence[Wish]:
         """What is still to be tried, the oldest first."""

@@ -11,9 +11,11 @@ from nightlab.campaign import Campaign
 from nightlab.judge.seedwise import SeedwiseJudge
 from nightlab.program.quantity import format_seconds
 from nightlab.remember.events import IncumbentReviewed
+from nightlab.remember.record import Record
 from nightlab.report.confirmed import confirmed_data, confirmed_line
+from nightlab.report.cost import cost_data, usage_text
 from nightlab.study import Study
-from nightlab.types import Decision, History, Purpose, Run, Trial, one_line
+from nightlab.types import Attempt, Decision, History, Purpose, Run, Trial, Usage, one_line
 
 
 def status(study: Study, campaign: Campaign) -> dict[str, Any]:
@@ -44,7 +46,7 @@ def status(study: Study, campaign: Campaign) -> dict[str, Any]:
         "refused": record.refused,
         "runs": record.runs_here,
         "seconds": round(record.active_seconds(time.time(), running), 3),
-        "cost": {"tokens": 0, "usd": 0.0},
+        "cost": cost_data(record.spent),
         "isolation": record.isolation,
         "ledger": str(study.ledger_path),
     }
@@ -63,6 +65,7 @@ def status_lines(told: Mapping[str, Any], history: History) -> list[str]:
         f"incumbent: {who}, commit {incumbent['commit'][:12]} on {told['branch']}",
         f"trials: {told['trials']} ({verdicts}); {told['refused']} refused",
         f"runs: {told['runs']}; at work for {format_seconds(told['seconds'])}",
+        *([f"models and agents: {usage_text(told['cost'])}"] if told["cost"]["calls"] else []),
     ]
     path = "".join(sign for sign in told["ledger"] if sign.isprintable())
     return [*(one_line(line, 1000) for line in lines), f"ledger: {path}"]
@@ -79,8 +82,11 @@ def show(
     trial: Trial,
     judge: SeedwiseJudge | None = None,
     reviewed: Sequence[IncumbentReviewed] = (),
+    record: Record | None = None,
 ) -> dict[str, Any]:
-    """`nightlab show N --json`: one trial, whole. A judge says where an open one stands."""
+    """`nightlab show N --json`: one trial, whole. A judge says where an open one stands, a record
+    what it has cost."""
+    usage = record.usage.get(trial.number) if record else None
     verdict, failed = trial.verdict, trial.failed or trial.aborted
     is_open = trial.number > 0 and verdict is None
     so_far = judge.standing(history, trial) if judge and is_open else {}
@@ -104,6 +110,9 @@ def show(
         "reason": verdict.reason if verdict else None,
         "investigate": is_open and len(trial.values(history.metric)) >= len(history.seeds),
         "runs": [_run(run) for run in trial.runs],
+        "attempts": [_attempt(attempt) for attempt in trial.attempts],
+        "cost": cost_data(usage or Usage(calls=0)),
+        "idea": trial.wish or None,
         "evidence": evidence,
         "reviews": [_review(event) for event in reviewed if event.trial == trial.number],
         "confirmed": confirmed_data(history) if best else None,
@@ -112,6 +121,15 @@ def show(
 
 def _review(event: IncumbentReviewed) -> dict[str, Any]:
     return {name: value for name, value in asdict(event).items() if name != "trial"}
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "why": attempt.why,
+        "commit": attempt.commit,
+        "diff": attempt.diff,
+        "runs": [_run(run) for run in attempt.runs],
+    }
 
 
 def _run(run: Run) -> dict[str, Any]:

@@ -1,0 +1,89 @@
+"""An edit of the user's own, tried: it is queued, and measured by whoever runs the campaign."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from nightlab.change.files import build_surface
+from nightlab.remember.lock import Busy
+from nightlab.remember.wishes import Fate, Wishes
+from nightlab.study import Study
+from nightlab.types import NightlabError, Wish
+
+_TICK = 0.3
+_NOT_OURS = ("program.md", ".gitignore")
+
+
+def edits_of_checkout(study: Study) -> dict[str, tuple[str | None, str | None]]:
+    """What the checkout has otherwise than its own HEAD: old and new texts by path.
+
+    Raises NightlabError where nothing was edited, or something outside the surface.
+    """
+    surface = build_surface(study.settings.change)
+    committed = study.repository.files(study.repository.head())
+    edited = [path for path in study.repository.uncommitted() if path not in _NOT_OURS]
+    outside = [path for path in edited if path in committed and not surface.owns(path)]
+    if outside:
+        raise NightlabError(
+            f"{', '.join(outside[:3])} was edited, and is outside what may change; take it back"
+            f" (`git checkout {outside[0]}`), or widen `change` in program.md"
+        )
+    ours = [path for path in edited if surface.owns(path)]
+    if not ours:
+        may = ", ".join(study.rooms.surface)
+        raise NightlabError(f"nothing to try: edit {may} first, and leave it uncommitted")
+    return {path: (_committed(committed, path), _checked_out(study, path)) for path in ours}
+
+
+def _committed(files: Mapping[str, bytes], path: str) -> str | None:
+    return files[path].decode("utf-8", "replace") if path in files else None
+
+
+def _checked_out(study: Study, path: str) -> str | None:
+    place = study.folder / path
+    if place.is_symlink():
+        raise NightlabError(f"{path} is a link, and an edit is text")
+    try:
+        return place.read_text(encoding="utf-8") if place.exists() else None
+    except UnicodeDecodeError:
+        raise NightlabError(f"{path} is no text in UTF-8") from None
+
+
+def carry_out(
+    study: Study, wish: Wish, tag: str | None, waiting: Callable[[str], None], **session: Any
+) -> Fate:
+    """Queue an idea and see it through: in a session of our own, or in the one that is running.
+
+    `waiting` is told why it takes its time; `session` is for `Study.run`. Where it was not begun,
+    whatever the reason, the idea is taken back.
+    """
+    ledger = study.ledger()
+    wishes = Wishes(ledger)
+    number, why = wishes.add(wish), "it was not begun"
+    try:
+        while not _is_over(study, fate := wishes.fates()[number]):
+            try:
+                _, why = study.run(tag=fate.campaign or tag, wish=number, **session)
+                break
+            except Busy as busy:
+                waiting(f"{busy.who} is at work: it tries this next")
+                time.sleep(_TICK)
+    finally:
+        if wishes.fates()[number].waits:
+            wishes.drop(number, why)
+        fate = wishes.fates()[number]
+        ledger.close()
+    return fate
+
+
+def _is_over(study: Study, fate: Fate) -> bool:
+    """Whether it has a verdict, or was given up."""
+    if not fate.trial:
+        return bool(fate.why)
+    campaign = study.campaign(fate.campaign)
+    try:
+        return campaign.state.trial(fate.trial).verdict is not None
+    finally:
+        campaign.ledger.close()
