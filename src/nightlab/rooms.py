@@ -24,6 +24,7 @@ from nightlab.propose.queue import Nobody, OneOf, QueueProposer
 from nightlab.run import OnProgress, Runner
 from nightlab.run import Setting as RunSetting
 from nightlab.run.build import build_confinement, build_runner
+from nightlab.run.output import new_progress
 from nightlab.run.program import Programs
 from nightlab.run.sandbox import Tested
 from nightlab.run.sandbox.choose import choose_sandbox
@@ -92,14 +93,17 @@ class Rooms:
         wish: int | None = None,
     ) -> Proposer:
         """The proposer that the program names, behind the queue of ideas: or one idea alone."""
-        setting = self.propose_setting(purse, programs)
+        setting = self.propose_setting(purse, programs, queue)
         if queue and wish is not None:
             return QueueProposer(Nobody(), OneOf(queue, wish), setting)
         found = build_proposer(self.settings.propose, setting)
         return QueueProposer(found, queue, setting) if queue else found
 
     def propose_setting(
-        self, purse: Purse | None = None, programs: Programs | None = None
+        self,
+        purse: Purse | None = None,
+        programs: Programs | None = None,
+        queue: Queue | None = None,
     ) -> Setting:
         """What a proposer may know."""
         programs = programs or self.programs()
@@ -118,6 +122,10 @@ class Rooms:
             merge=lambda edits, commit: apply_three_way(
                 edits, self.repository.files(commit), self.repository
             ),
+            scope=change.scope,
+            budget=run.budget_text,
+            waiting=queue.pending if queue else tuple,
+            progress=lambda log: new_progress(log, 0)[0],
         )
 
     @property

@@ -133,7 +133,9 @@ class Setting:
 
     `surface` are the paths and patterns that may be edited, `workspace(commit)` a checkout for a
     program to edit, `files(commit)` the study's files at a commit less the holdout, by path.
-    `execute` runs a program confined.
+    `execute` runs a program confined, `merge` applies edits to a commit. `budget` is that of a run,
+    in words; `waiting` are the ideas in line, `progress(log)` what progress lines of a run's log
+    say: the fraction of its budget, and values.
     """
 
     space: Space
@@ -146,6 +148,10 @@ class Setting:
     purse: Purse = field(default_factory=FullPurse)
     files: Callable[[str], Mapping[str, bytes]] = lambda commit: {}
     merge: Merge = no_merge
+    scope: str = "all"
+    budget: str = ""
+    waiting: Callable[[], Sequence[Wish]] = lambda: ()
+    progress: Callable[[Path], Sequence[tuple[float, Mapping[str, float]]]] = lambda log: ()
 
 
 __all__ = [
