@@ -44,8 +44,16 @@ class ChangeSettings(Section):
     """Names of the space that never move, as `[DEPTH]`."""
 
     scope: Scope = "all"
-    """Which of the space may move: `architecture` and `optimizer` are the parameters with that tag,
-    `hyperparameters` and `all` are every parameter.
+    """What a change may be about, of the space and of code alike. `hyperparameters`: values of
+    constants alone. `architecture` and `optimizer`: constants with that tag or such a name, and the
+    code of the model or of the optimizer.
+    """
+
+    device_batch: str | None = None
+    """The constant that holds how many sequences go onto the device at once, as `MICRO_BATCH`,
+    where gradients are accumulated to a batch of another size. After a run out of memory it is
+    halved, once. Without it, a constant is looked for that is called `DEVICE_BATCH_SIZE`,
+    `PER_DEVICE_BATCH_SIZE`, `MICRO_BATCH_SIZE` or the like.
     """
 
     branch: str = Field(default="autoresearch", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
