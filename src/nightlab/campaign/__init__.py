@@ -24,6 +24,7 @@ from nightlab.judge.noise import NoiseMeter
 from nightlab.propose import NothingToPropose, Proposer
 from nightlab.remember.events import (
     AbortWeighed,
+    CallBegan,
     ChangeRefused,
     Event,
     IdeaTaken,
@@ -368,6 +369,7 @@ class Campaign:
     def mend(self, proposer: Proposer) -> None:
         """Give each open trial that failed by a slip one more chance."""
         for trial in self.history.open if self.mending else ():
+            self.save()  # views hear of the failure before it is mended
             self._asked_for = trial.number
             mended = self.mending.mend(trial, self.history, proposer) if self.mending else None
             self._asked_for = 0
@@ -396,11 +398,21 @@ class Campaign:
         self.save()
         self._branch.pin(self.state.trial(trial.number))
 
+    def begin_call(self) -> None:
+        """Write down that a model or an agent is about to be asked."""
+        self._add(CallBegan(self._on_behalf_of))
+        self.save()
+
+    @property
+    def _on_behalf_of(self) -> int:
+        """The trial that is being mended, else the next one."""
+        return self._asked_for or len(self.state.trials) + 1
+
     def pay(self, emitter: str, usage: Usage) -> None:
-        """Write down what asking a model or an agent has cost, on behalf of the next trial."""
+        """Write down what asking a model or an agent has cost."""
         self._add(
             Spent(
-                trial=self._asked_for or len(self.state.trials) + 1,
+                trial=self._on_behalf_of,
                 emitter=emitter,
                 input_tokens=usage.input_tokens,
                 output_tokens=usage.output_tokens,

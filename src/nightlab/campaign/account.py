@@ -9,7 +9,10 @@ from nightlab.types import Usage
 
 
 class Account:
-    """The purse of a session: a proposer has it before the campaign is opened."""
+    """The purse of a session: a proposer has it before the campaign is opened.
+
+    As it is asked before each call, it writes down that one begins.
+    """
 
     def __init__(self) -> None:
         self._campaign: Campaign | None = None
@@ -20,7 +23,10 @@ class Account:
         self._campaign, self._limit = campaign, limit
 
     def empty(self) -> str:
-        return self._limit()
+        why = self._limit()
+        if self._campaign is not None and not why:
+            self._campaign.begin_call()
+        return why
 
     def pay(self, emitter: str, usage: Usage) -> None:
         if self._campaign is not None:

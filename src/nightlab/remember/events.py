@@ -112,6 +112,14 @@ class TrialAmended(Event):
 
 
 @dataclass(frozen=True)
+class CallBegan(Event):
+    """A model or an agent is about to be asked, on behalf of a trial."""
+
+    kind: ClassVar[str] = "call_began"
+    trial: int
+
+
+@dataclass(frozen=True)
 class Spent(Event):
     """A model or an agent was asked on behalf of a trial; `usd` is None where that is not known."""
 
@@ -248,6 +256,7 @@ KINDS: dict[str, type[Event]] = {
         ChangeRefused,
         TrialOpened,
         TrialAmended,
+        CallBegan,
         Spent,
         IdeaQueued,
         IdeaTaken,

@@ -9,6 +9,7 @@ from typing import Any
 
 from nightlab.remember.events import (
     AbortWeighed,
+    CallBegan,
     CampaignBegan,
     ChangeRefused,
     Event,
@@ -85,6 +86,7 @@ class Record:
         self.crashed: dict[str, int] = {}
         self.weighed: list[AbortWeighed] = []
         self.usage: dict[int, Usage] = {}
+        self.asking: tuple[int, float] | None = None
         self.stopped = ""
         self.seconds = 0.0
         self._session_from = 0.0
@@ -95,6 +97,7 @@ class Record:
             ChangeRefused: self._refused,
             TrialOpened: self._opened,
             TrialAmended: self._amended,
+            CallBegan: self._call_began,
             Spent: self._spent,
             IdeaTaken: self._taken,
             RunStarted: self._run_started,
@@ -236,6 +239,9 @@ class Record:
 
     def _session_began(self, event: SessionBegan, at: float) -> None:
         self.session = event
+        if self.asking:  # it was killed meanwhile: what that call has cost, nobody knows
+            self._add_usage(self.asking[0], Usage())
+            self.asking = None
         if event.isolation in ISOLATIONS:  # the weakest of all sessions counts
             known = {self.isolation, event.isolation} & {*ISOLATIONS}
             self.isolation = min(known, key=ISOLATIONS.index)
@@ -300,11 +306,18 @@ class Record:
         }
         self.states.setdefault(event.state, event.trial)
 
+    def _call_began(self, event: CallBegan, at: float) -> None:
+        self.asking = (event.trial, at)
+
     def _spent(self, event: Spent, at: float) -> None:
+        self.asking = None
         usage = Usage(
             event.input_tokens, event.output_tokens, event.usd, event.calls, event.seconds
         )
-        self.usage[event.trial] = self.usage.get(event.trial, Usage(calls=0)) + usage
+        self._add_usage(event.trial, usage)
+
+    def _add_usage(self, trial: int, usage: Usage) -> None:
+        self.usage[trial] = self.usage.get(trial, Usage(calls=0)) + usage
 
     def _taken(self, event: IdeaTaken, at: float) -> None:
         self._of(event.trial).facts["wish"] = event.idea

@@ -36,6 +36,11 @@ def usage_text(cost: Mapping[str, Any]) -> str:
     return f"{calls}, {cost['tokens']:,} tokens, {price}"
 
 
+def price_text(usage: Usage) -> str:
+    """`0.35 USD`, or where no price is known `41,200 tokens`: the shortest way to say it."""
+    return f"{usage.tokens:,} tokens" if usage.usd is None else f"{_usd(usage.usd)} USD"
+
+
 def each_improvement_text(record: Record, improvements: int) -> str:
     """What one of so many improvements cost, "" where nobody was paid or nothing improved."""
     spent = record.spent

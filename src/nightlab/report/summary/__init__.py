@@ -11,7 +11,8 @@ from nightlab.campaign import Campaign
 from nightlab.program.quantity import format_seconds
 from nightlab.remember.replace import replace_file
 from nightlab.report.config import config_rows, config_table
-from nightlab.report.confirmed import confirmed_sentence, why_unconfirmed
+from nightlab.report.confirmed import confirmed_data, confirmed_sentence, why_unconfirmed
+from nightlab.report.cost import cost_data, each_improvement_text, usage_text
 from nightlab.report.experiments import experiments_table
 from nightlab.report.markdown import counted, inert
 from nightlab.report.status import improvement_text
@@ -112,11 +113,25 @@ def _session(facts: Facts) -> str:
             f"{record.runs_here}, {format_seconds(record.run_seconds)} in all{runs_for(facts)}",
         ),
         ("Time at work", format_seconds(busy)),
+        *_cost(facts),
         ("Sandbox", record.isolation),
         ("Time budget", facts.settings.run.budget_text or "none"),
         ("Stopped because", inert(record.stopped) or "it is not stopped"),
     ]
     return "\n".join(f"- {name}: {value}" for name, value in rows) + "\n"
+
+
+def _cost(facts: Facts) -> list[tuple[str, str]]:
+    """What models and agents have cost, and what each confirmed improvement did."""
+    record, line = facts.record, len(facts.history.lineage())
+    if not record.spent.calls:
+        return []
+    rows = [("Models and agents", usage_text(cost_data(record.spent)))]
+    confirmed = confirmed_data(facts.history)
+    if confirmed and confirmed["improved"] and line:
+        each = each_improvement_text(record, line)
+        rows.append(("Cost of each change in the confirmed best", each))
+    return rows
 
 
 def _config(facts: Facts) -> str:

@@ -39,7 +39,7 @@ def flight_lines(
     width, height = size
     if not scene.flights:
         idle = scene.running and not scene.stopped
-        return [Text(pen.clip("no run in flight", width), style="dim")] if idle else []
+        return [Text(pen.clip(_idle(scene, now), width), style="dim")] if idle else []
     shown = scene.flights if len(scene.flights) <= height else scene.flights[: max(1, height - 1)]
     typical = seconds_a_run((scene.history.baseline, *scene.recent))
     flights = [
@@ -51,6 +51,15 @@ def flight_lines(
     if hidden and height > 1:
         lines.append(Text(pen.clip(f"and {hidden} more in flight", width), style="dim"))
     return lines
+
+
+def _idle(scene: Scene, now: float) -> str:
+    """What goes on while nothing runs."""
+    if scene.asking is None:
+        return "no run in flight"
+    trial, since = scene.asking
+    what = f"trial {trial}" if trial > scene.opened else f"a fix of trial {trial}"
+    return f"asking for {what}, {clock(max(0.0, now - since))}"
 
 
 def _flight(

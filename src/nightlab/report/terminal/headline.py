@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
+from nightlab.report.cost import price_text
 from nightlab.report.status import improvement
 from nightlab.report.terminal.pace import clock
 from nightlab.report.terminal.pen import Pen
@@ -49,6 +50,7 @@ def counts_line(scene: Scene, width: int, pen: Pen, now: float) -> Text:
     counts = [f"{scene.counts[decision]} {decision.value}" for decision in Decision]
     refused = [f"{scene.refused} refused"] if scene.refused else []
     effort = ["1 run" if scene.runs == 1 else f"{scene.runs} runs", clock(spent)]
+    effort += [price_text(scene.spent)] if scene.spent.calls else []
     words = [
         pen.between.join([*([said] if scene.settled else []), *more, *effort])
         for said in (f"{trials}: {', '.join(counts)}", f"{trials}, {counts[0]}")

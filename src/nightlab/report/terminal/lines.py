@@ -13,6 +13,7 @@ from nightlab.remember.events import (
     IncumbentReviewed,
     RunEnded,
     RunStarted,
+    TrialAmended,
     TrialOpened,
     TrialSettled,
 )
@@ -120,6 +121,8 @@ def event_line(event: Event, campaign: Campaign) -> str:
         return f"trial {event.trial}: run {event.run} goes on to test early abort: {event.reason}"
     if isinstance(event, TrialOpened):
         return f"trial {event.trial}: {event.summary}"
+    if isinstance(event, TrialAmended):
+        return f"trial {event.trial}: {event.why}; it is measured again"
     if isinstance(event, TrialSettled):
         history = campaign.history
         value = history.estimate(campaign.state.trial(event.trial))

@@ -14,7 +14,7 @@ from nightlab.report.confirmed import confirmed_short
 from nightlab.report.paired import history_of
 from nightlab.report.terminal.pace import Limits
 from nightlab.report.terminal.plot import Points
-from nightlab.types import Decision, History, Run, Trial
+from nightlab.types import Decision, History, Run, Trial, Usage
 
 _RECENT, _REFUSED = 40, 3
 
@@ -51,6 +51,8 @@ class Scene:
     running: bool
     since_keep: int
     stopped: str
+    spent: Usage
+    asking: tuple[int, float] | None
     confirmed: str = ""
 
     @property
@@ -112,6 +114,8 @@ class Stage:
             running=running,
             since_keep=record.since_keep,
             stopped=record.stopped,
+            spent=record.spent,
+            asking=record.asking,
             confirmed=confirmed_short(history),
         )
 
