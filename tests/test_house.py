@@ -20,7 +20,7 @@ FLOORS = [
     {"settings"},
     {"rooms"},
     {"study"},
-    {"report", "agents", "route", "adopt"},
+    {"report", "agents", "route", "adopt", "tryout"},
     {"api", "cli"},
 ]
 LEVEL = {room: level for level, floor in enumerate(FLOORS) for room in floor}

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from nightlab.program.quantity import Seconds
 from nightlab.program.settings import Section
+from nightlab.types import Value
 
 NAMED = {"command": "PROGRAM", "model": "NAME", "agent": "NAME"}
 """Proposers that a key of their own names."""
@@ -46,7 +47,7 @@ class ProposeSettings(Section):
     key: str | None = None
     """Of `model`: the environment variable that holds the key, where it is not the usual one."""
 
-    options: dict[str, Any] = Field(default_factory=dict)
+    options: dict[str, Value] = Field(default_factory=dict)
     """Of `model`: passed on with each call, as `{temperature: 0.7, max_tokens: 8000}`."""
 
     price: Price | None = None
