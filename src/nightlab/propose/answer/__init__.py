@@ -1,0 +1,52 @@
+"""What a chat model has answered: its edits, its summary, and why, found wherever it put them.
+
+The model is told `HOW_TO_ANSWER`. It may wrap that in prose, thoughts, fences or JSON, or fall back
+on a unified diff: one form, one file.
+"""
+
+from __future__ import annotations
+
+from nightlab.propose.answer.blocks import has_block, split_blocks
+from nightlab.propose.answer.diff import diff_blocks
+from nightlab.propose.answer.document import Said, documents
+from nightlab.propose.answer.prose import said_in, without_thoughts
+from nightlab.propose.answer.whole import whole_files
+from nightlab.propose.edits import BadEdit, Block
+
+LARGEST = 1_000_000
+"""Characters of an answer that are read at all."""
+
+HOW_TO_ANSWER = """\
+Answer in this form, with one block or more:
+
+summary: raise the learning rate
+hypothesis: the loss still falls steeply when the budget ends
+
+train.py
+<<<<<<< SEARCH
+RATE = 0.01
+=======
+RATE = 0.02
+>>>>>>> REPLACE
+
+The line before a block is the path of the file. SEARCH holds whole lines exactly as they stand in
+the file now, enough of them to be found only once. REPLACE holds what stands there afterwards.
+Blocks apply in order, all or none. A new file has an empty SEARCH part. Don't repeat what stays."""
+
+
+def read_answer(text: str) -> Said:
+    """Find the edits in an answer. Raises BadEdit where there is none, or one without its end."""
+    text = without_thoughts(text[:LARGEST].replace("\r\n", "\n"))
+    blocks, prose = split_blocks(text)
+    said = said_in(prose)
+    if not blocks:
+        for document in documents(text):
+            return document
+        blocks = diff_blocks(text)
+    blocks += whole_files(prose)
+    if not blocks:
+        raise BadEdit("the answer holds no edit: no SEARCH/REPLACE block was found in it")
+    return Said(tuple(blocks), said.get("summary", ""), said.get("hypothesis", ""))
+
+
+__all__ = ["HOW_TO_ANSWER", "BadEdit", "Block", "Said", "has_block", "read_answer"]
