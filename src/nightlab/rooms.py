@@ -12,6 +12,7 @@ from pathlib import Path
 from nightlab.change.build import Builder
 from nightlab.change.files import build_surface
 from nightlab.change.repository import Repository
+from nightlab.change.scope import Bounds
 from nightlab.change.threeway import apply_three_way
 from nightlab.change.workspace import Visible, checkout
 from nightlab.judge.abort import Watch
@@ -69,7 +70,7 @@ class Rooms:
         change = self.settings.change
         surface = build_surface(change)
         files = self.repository.files(base)
-        return Builder(surface, change.free(), files, self.repository.diff)
+        return Builder(surface, change.free(), files, self.repository.diff, Bounds.of(change))
 
     @property
     def surface(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from nightlab.change import Refused
 from nightlab.change.build import Builder
 from nightlab.change.files import build_surface
 from nightlab.change.repository import CommittedFiles, Repository, init_repository
+from nightlab.change.scope import Bounds
 from nightlab.change.settings import ChangeSettings
 from nightlab.types import Change, Idea, Value
 
@@ -222,3 +223,56 @@ def test_files_outside_the_surface_are_no_part_of_a_state(
 ) -> None:
     elsewhere = repository.commit(repository.head(), {"prepare.py": b"p = 2\n"}, "x")
     assert builder.state(repository.files(elsewhere)) == builder.state(baseline)
+
+
+SCOPED = (
+    "import torch\n\n"
+    "# HYPERPARAMETERS\nLR = 0.1\nDEPTH = 4\nDEVICE_BATCH = 8\n# END HYPERPARAMETERS\n\n\n"
+    "class Net(torch.nn.Module):\n    depth = DEPTH\n\n\nprint(LR)\n"
+)
+
+
+@pytest.fixture(scope="module")
+def scoped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Builder, CommittedFiles]:
+    folder = tmp_path_factory.mktemp("scoped")
+    (folder / "train.py").write_text(SCOPED)
+    init_repository(folder, "study")
+    repository = Repository(folder)
+    change = ChangeSettings.model_validate(
+        {
+            "files": ["train.py"],
+            "block": "train.py",
+            "scope": "optimizer",
+            "space": {
+                "LR": {"type": "float", "low": 0.01, "high": 1, "tags": ["optimizer"]},
+                "DEPTH": {"type": "int", "low": 1, "high": 9, "tags": ["architecture"]},
+            },
+        }
+    )
+    files = repository.files(repository.head())
+    bounds = Bounds.of(change)
+    return Builder(build_surface(change), change.free(), files, repository.diff, bounds), files
+
+
+def test_the_scope_bounds_code_as_it_bounds_values(
+    scoped: tuple[Builder, CommittedFiles],
+) -> None:
+    builder, files = scoped
+    assert builder.build(Idea("x", parameters={"LR": 0.2}), files).parameters["LR"] == 0.2
+    moved = {"train.py": SCOPED.replace("LR = 0.1", "LR = 0.2")}
+    assert builder.build(Idea("x", files=moved), files).parameters["LR"] == 0.2
+    for new in (SCOPED.replace("DEPTH = 4", "DEPTH = 5"), SCOPED.replace("depth = DEPTH", "d = 1")):
+        with pytest.raises(Refused, match="the scope is optimizer, and this"):
+            builder.build(Idea("x", files={"train.py": new}), files)
+    with pytest.raises(Refused, match="not in the space: DEPTH"):
+        builder.build(Idea("x", parameters={"DEPTH": 5}), files)
+
+
+def test_what_nightlab_edits_itself_is_not_bounded(
+    scoped: tuple[Builder, CommittedFiles],
+) -> None:
+    builder, files = scoped
+    edits = {"train.py": SCOPED.replace("DEVICE_BATCH = 8", "DEVICE_BATCH = 4").encode()}
+    with pytest.raises(Refused, match=r"changes DEVICE_BATCH \(hyperparameters\), line 6"):
+        builder.make(Idea("x"), edits, files)
+    assert builder.make(Idea("x"), edits, files, bounded=False).files == edits

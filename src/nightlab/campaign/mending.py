@@ -51,7 +51,7 @@ class Mending:
         if found is None:
             return None
         why = f"out of memory: {found.name} {found.before} -> {found.after}"
-        return Mended(why, self._change(trial, found.edits))
+        return Mended(why, self._change(trial, found.edits, bounded=False))
 
     def _fixed(self, trial: Trial, run: Run, history: History, proposer: Proposer) -> Mended | None:
         fix = getattr(proposer, "fix", None)
@@ -65,7 +65,7 @@ class Mending:
         edits = self.builder.surface.apply(idea, files)
         return Mended(f"fixed after a crash: {run.detail}", self._change(trial, edits))
 
-    def _change(self, trial: Trial, edits: Edits) -> Change:
+    def _change(self, trial: Trial, edits: Edits, bounded: bool = True) -> Change:
         """The trial with these edits on top, as one change of what it was built from."""
         before, after = (self.repository.files(c) for c in (trial.parent, trial.commit))
         whole = {**_differences(before, after), **edits}
@@ -73,7 +73,7 @@ class Mending:
         idea = Idea(trial.summary, trial.hypothesis, trial.emitter, trial.moved)
         if not whole:
             raise Refused("nothing is left of the change")
-        return self.builder.make(idea, whole, before)
+        return self.builder.make(idea, whole, before, bounded)
 
 
 def _differences(before: CommittedFiles, after: CommittedFiles) -> Edits:

@@ -8,6 +8,7 @@ from nightlab.change import Edits, Files, Refused, Surface
 from nightlab.change.normal import diff_fingerprint, digest, line_count, normal_form
 from nightlab.change.overlay import Overlay
 from nightlab.change.repository import CommittedFiles
+from nightlab.change.scope import Bounds
 from nightlab.program.space import Space
 from nightlab.types import Change, Idea, NightlabError, Parameters
 
@@ -15,15 +16,24 @@ DiffOf = Callable[[str, "bytes | None", "bytes | None"], str]
 
 
 class Builder:
-    """Turns ideas into changes on top of an incumbent. `baseline` gives states their meaning."""
+    """Turns ideas into changes on top of an incumbent. `baseline` gives states their meaning.
+
+    `bounds` say what a change may be about.
+    """
 
     def __init__(
-        self, surface: Surface, space: Space, baseline: CommittedFiles, diff: DiffOf
+        self,
+        surface: Surface,
+        space: Space,
+        baseline: CommittedFiles,
+        diff: DiffOf,
+        bounds: Bounds | None = None,
     ) -> None:
         self.surface = surface
         self.space = space
         self.baseline = baseline
         self.diff = diff
+        self.bounds = bounds or Bounds()
 
     def build(self, idea: Idea, incumbent: CommittedFiles) -> Change:
         """The change that the idea means. Raises Refused with the reason."""
@@ -38,12 +48,19 @@ class Builder:
             raise Refused("it changes nothing")
         return self.make(idea, edits, incumbent)
 
-    def make(self, idea: Idea, edits: Edits, incumbent: CommittedFiles) -> Change:
-        """The change that these edits are. Raises Refused with the reason."""
+    def make(
+        self, idea: Idea, edits: Edits, incumbent: CommittedFiles, bounded: bool = True
+    ) -> Change:
+        """The change that these edits are. Raises Refused with the reason.
+
+        What Nightlab edits itself, to make a run fit the machine, need not be `bounded`.
+        """
         stray = [path for path in edits if not self.surface.owns(path)]
         if stray:
             raise Refused(f"an edit outside the surface: {', '.join(sorted(stray))}")
         self._differs(edits, incumbent)
+        if bounded:
+            self.bounds.check(edits, incumbent)
         parameters = self._read(edits, incumbent)
         self._holds(idea, parameters, incumbent)
         diff = "".join(self.diff(path, incumbent.get(path), new) for path, new in edits.items())

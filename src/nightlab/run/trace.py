@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from nightlab.run.output import OUT_OF_MEMORY
+from nightlab.run.slips import NO_SLIP, PLAIN, is_slip
 
 _READ = 1 << 17
 _LONGEST_LINE = 1000
@@ -21,53 +22,6 @@ _SYNTAX_HEAD = re.compile(r'^  File "[^"]*", line \d+$')
 _LINKS = ("The above exception was the direct cause", "During handling of the above exception")
 _RAISED = re.compile(r"^(?P<name>[A-Za-z_][\w.]*)(?:: (?P<message>.*)|:?\s*)$")
 _IS_ERROR = re.compile(r"(?:Error|Exception|Interrupt|Exit|Warning|Iteration|Group|Failed)$")
-
-TRIVIAL = frozenset(
-    (
-        "SyntaxError",
-        "IndentationError",
-        "TabError",
-        "NameError",
-        "UnboundLocalError",
-        "ImportError",
-        "ModuleNotFoundError",
-        "AttributeError",
-        "TypeError",
-        "KeyError",
-        "IndexError",
-    )
-)
-"""Slips of the pen. KeyError and IndexError are among them: what an edit looks up wrongly fails in
-the first step, and the trace shows where; one that comes of data costs one try more."""
-
-_SHAPES = re.compile(
-    r"shapes? cannot be multiplied|size mismatch|must match the (?:existing )?size"
-    r"|[Tt]he size of tensor|[Ss]izes of tensors must match|shape '\[.*?\]' is invalid"
-    r"|Expected (?:size|more than|\d+-?D|input|target|.*dimension)|[Gg]iven (?:groups|normalized)"
-    r"|[Dd]imension out of range|same number of dimensions|inconsistent tensor size"
-    r"|expanded size|(?:un)?flatten: |split_with_sizes|einsum|broadcast|cannot reshape"
-    r"|not aligned|core dimension|array dimensions|[Ii]ncompatible shapes|rank mismatch"
-    r"|dot_general requires|values? to unpack|must have the same dtype|expected scalar type"
-    r"|expected m1 and m2|on the same device|not divisible by|view size is not compatible"
-    r"|same reduction dim|with fake tensors"  # torch.compile's trial with shapes alone
-)
-_NO_SLIP = re.compile(
-    r"CUDA error|CUDA_ERROR|cuDNN error|CUBLAS_STATUS|NCCL|device-side assert|illegal memory"
-    r"|No space left|Disk quota|^Killed$|Segmentation fault|core dumped|SIG(?:KILL|TERM|SEGV|BUS)"
-    r"|killed by signal|^harness_changed:|\bloss is (?:nan|inf)",
-    re.MULTILINE | re.IGNORECASE,
-)
-_WRAPPED = re.compile(
-    r"(?:\bgot |Caught |^|: )(?P<name>(?:\w+\.)*\w+(?:Error|Exception))"
-    r"(?:\((?P<quoted>.*)\)|: (?P<message>.*)| in )",
-)
-_WRAPPERS = (
-    "TorchRuntimeError",
-    "BackendCompilerFailed",
-    "InternalTorchDynamoError",
-    "Unsupported",
-)
-_PLAIN = ("RuntimeError", "ValueError", "Exception", "SystemExit")
 
 
 @dataclass(frozen=True)
@@ -107,24 +61,14 @@ def is_trivial(trace: str) -> bool:
     """
     lines = trace.splitlines()
     raised = _all_raised(lines)
-    if not raised or OUT_OF_MEMORY.search(trace) or _NO_SLIP.search(trace):
+    if not raised or OUT_OF_MEMORY.search(trace) or NO_SLIP.search(trace):
         return False
     last = raised[-1]
-    if _is_slip(last.name, last.message):
+    if is_slip(last.name, last.message):
         return True
     link = "\n".join(lines[raised[-2].end - 1 : last.start]) if len(raised) > 1 else ""
-    wrapped = last.name in _PLAIN and _LINKS[0] in link
-    return wrapped and _is_slip(raised[-2].name, raised[-2].message)
-
-
-def _is_slip(name: str, message: str) -> bool:
-    short = name.rsplit(".", 1)[-1]
-    if short in TRIVIAL:
-        return True
-    if short not in (*_WRAPPERS, *_PLAIN[:2]):
-        return bool(re.search(r"[Ss]hape|[Ee]inops|XlaRuntime", short) and _SHAPES.search(message))
-    found = [each["name"].rsplit(".", 1)[-1] for each in _WRAPPED.finditer(message)]
-    return any(each in TRIVIAL for each in found[:1]) or bool(_SHAPES.search(message))
+    wrapped = last.name in PLAIN and _LINKS[0] in link
+    return wrapped and is_slip(raised[-2].name, raised[-2].message)
 
 
 def _all_raised(lines: list[str]) -> list[_Raised]:
