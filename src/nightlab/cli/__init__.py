@@ -11,6 +11,7 @@ import typer
 
 from nightlab import __version__
 from nightlab.cli import (
+    agent,
     check,
     export,
     idea,
@@ -43,6 +44,7 @@ app.command("show")(show.show)
 app.command("report")(report.report)
 app.command("merge")(merge.merge)
 app.add_typer(export.app, name="export")
+app.add_typer(agent.app, name="agent")
 app.command("import")(imports.import_results)
 
 
