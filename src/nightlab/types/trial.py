@@ -1,0 +1,130 @@
+"""One change, tried: its runs, its earlier forms, its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nightlab.types.words import COMPARED, Curve, Decision, Metrics, Outcome, Parameters, Purpose
+
+IMPORTED_SEED = -1
+"""The seed of a value that another tool measured: one of its own, so that it pairs with its like.
+
+Where values of real seeds can be had, they count and these don't.
+"""
+
+
+def measured_here(by_seed: Mapping[int, float]) -> dict[int, float]:
+    """Without what was imported, where there is anything else."""
+    return {s: v for s, v in by_seed.items() if s != IMPORTED_SEED} or dict(by_seed)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One execution of the experiment. `outcome` is None while it is in flight."""
+
+    number: int
+    trial: int
+    seed: int
+    purpose: Purpose
+    log: str
+    started: float
+    outcome: Outcome | None = None
+    metrics: Metrics = field(default_factory=dict)
+    self_reported: Metrics = field(default_factory=dict)
+    seconds: float = 0.0
+    detail: str = ""
+    curve: Curve = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was decided about a trial, by which rule, on what evidence."""
+
+    trial: int
+    decision: Decision
+    rule: str
+    reason: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """An earlier form of a trial that failed, and was mended. `why` says what was done about it."""
+
+    commit: str
+    diff: str
+    why: str
+    runs: tuple[Run, ...] = ()
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One change, tried. Trial 0 is the baseline.
+
+    `commit` is the one that was measured until a keep rewrites its message; `parent` the incumbent
+    it was built from. `lines` is net lines added (negative: the study became shorter). `edited`
+    says whether more was edited than the values of parameters. `attempts` are earlier forms of it;
+    their runs are none of its `runs`. `wish` is the queued idea that it carries out, 0 for none.
+    """
+
+    number: int
+    commit: str
+    parent: str = ""
+    summary: str = "baseline"
+    hypothesis: str = ""
+    emitter: str = ""
+    parameters: Parameters = field(default_factory=dict)
+    moved: Parameters = field(default_factory=dict)
+    diff: str = ""
+    lines: int = 0
+    state: str = ""
+    fingerprint: str = ""
+    edited: bool = False
+    opened: float = 0.0
+    settled: float = 0.0
+    runs: tuple[Run, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    wish: int = 0
+    verdict: Verdict | None = None
+
+    @property
+    def in_flight(self) -> tuple[Run, ...]:
+        """Runs that have started and not ended."""
+        return tuple(run for run in self.runs if run.outcome is None)
+
+    @property
+    def failed(self) -> Run | None:
+        """The first run that ended badly through its own doing, if any."""
+        harmless = (None, Outcome.OK, Outcome.INTERRUPTED, Outcome.ABORTED)
+        return next((run for run in self.runs if run.outcome not in harmless), None)
+
+    @property
+    def aborted(self) -> Run | None:
+        """The first run that was stopped because it was hopeless, if any."""
+        return next((run for run in self.runs if run.outcome is Outcome.ABORTED), None)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that its diff touches."""
+        heads = (line for line in self.diff.splitlines() if line.startswith(("+++ b/", "--- a/")))
+        return tuple(dict.fromkeys(line[6:] for line in heads))
+
+    @property
+    def imported(self) -> bool:
+        """Whether another tool tried it, and decided."""
+        return any(run.purpose is Purpose.IMPORTED for run in self.runs)
+
+    def values(self, metric: str, purposes: Collection[Purpose] = COMPARED) -> dict[int, float]:
+        """The metric by seed, averaged where a seed was run more than once."""
+        found: dict[int, list[float]] = {}
+        for run in self.runs:
+            if run.purpose in purposes and run.outcome is Outcome.OK and metric in run.metrics:
+                found.setdefault(run.seed, []).append(run.metrics[metric])
+        return {seed: sum(values) / len(values) for seed, values in found.items()}
+
+    def mean(self, metric: str) -> float | None:
+        """The plain mean over seeds, None where the metric was never measured."""
+        values = measured_here(self.values(metric)).values()
+        return sum(values) / len(values) if values else None
