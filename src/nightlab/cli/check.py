@@ -108,7 +108,44 @@ def _program(study: Study) -> list[Finding]:
     found += [(True, f"note: at the baseline, {text}") for text in odd]
     for name, parameter in space.parameters.items():
         found.append((True, f"{name} = {values[name]}, may be {describe(parameter)}"))
+    return [*found, *_proposers(study), *_device_batch(study)]
+
+
+def _proposers(study: Study) -> list[Finding]:
+    """Who proposes, and what programs and models are granted."""
+    found: list[Finding] = []
+    for each in study.settings.propose:
+        who = each.agent or each.model or each.command or each.with_
+        granted = ["the network"] if each.network else []
+        granted += [f"{name} of the environment" for name in each.environment]
+        told = f" (granted: {', '.join(granted)})" if granted else ""
+        found.append(
+            (True, f"proposes: {each.with_ if who == each.with_ else f'{each.with_} {who}'}{told}")
+        )
+        found += [
+            (True, f"note: propose.environment: {name} is not set here")
+            for name in each.environment
+            if name not in os.environ
+        ]
+    stop = study.settings.stop
+    paid = any(each.model or each.agent for each in study.settings.propose)
+    if paid and stop.cost is None and stop.tokens is None:
+        found.append((True, "note: nothing bounds what models cost; stop: {cost: 20 USD} does"))
     return found
+
+
+def _device_batch(study: Study) -> list[Finding]:
+    """Whether a run that is out of memory can be tried with half the batch."""
+    from nightlab.change.batch import halved
+
+    change = study.settings.change
+    half = halved(change, study.repository.files(study.repository.head()))
+    if half is not None:
+        return [(True, f"out of memory: {half.name} {half.before} -> {half.after}, once")]
+    if change.device_batch is None:
+        return []
+    mend = "no constant of that name may be edited, or its value is no even number"
+    return [(False, f"change.device_batch: {change.device_batch} can't be halved: {mend}")]
 
 
 def _commands(study: Study) -> list[Finding]:
