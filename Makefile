@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test gauntlet docs lint format clean
+.PHONY: demo test test-agents gauntlet docs lint format clean
 
 # The stamp is rewritten when the dependencies change, so a second call installs nothing.
 $(VENV)/.demo: pyproject.toml
@@ -29,7 +29,14 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.test
 	scripts/packages
+	scripts/agents
 	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/check
+
+# All the coding agents that have a preset, for real; `make test` drives three of them.
+test-agents: $(VENV)/.test
+	scripts/packages
+	scripts/agents all
+	NIGHTLAB_TEST_AGENTS=all $(BIN)/python -m pytest tests/agents_real
 
 gauntlet: $(VENV)/.test
 	scripts/packages
@@ -45,4 +52,4 @@ format: $(VENV)/.test
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .agents demo .pytest_cache .mypy_cache .ruff_cache

@@ -127,6 +127,7 @@ class Rooms:
             budget=run.budget_text,
             waiting=queue.pending if queue else tuple,
             progress=lambda log: new_progress(log, 0)[0],
+            folder=self.folder,
         )
 
     @property

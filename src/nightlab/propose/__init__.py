@@ -136,6 +136,7 @@ class Setting:
     `execute` runs a program confined, `merge` applies edits to a commit. `budget` is that of a run,
     in words; `waiting` are the ideas in line, `progress(log)` what progress lines of a run's log
     say: the fraction of its budget, and values.
+    `folder` is the study's own, where its presets lie.
     """
 
     space: Space
@@ -152,6 +153,7 @@ class Setting:
     budget: str = ""
     waiting: Callable[[], Sequence[Wish]] = lambda: ()
     progress: Callable[[Path], Sequence[tuple[float, Mapping[str, float]]]] = lambda log: ()
+    folder: Path = Path()
 
 
 __all__ = [

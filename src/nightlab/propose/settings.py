@@ -38,14 +38,20 @@ class ProposeSettings(Section):
 
     model: str | None = None
     """Of `model`: the chat model's name as LiteLLM has it, as `anthropic/claude-sonnet-4-5` or
-    `ollama/qwen3`; with `url`, as the server there has it.
+    `ollama/qwen3`; with `url`, as the server there has it. Of `agent`: the one that it is to use,
+    as the agent has it.
     """
 
     url: str | None = None
-    """Of `model`: a server that speaks OpenAI's chat completions, as `http://localhost:11434/v1`."""
+    """Of `model`: a server that speaks OpenAI's chat completions, as `http://localhost:11434/v1`.
+    Of `agent`: a server of models that it is pointed at; it then has no other credentials than
+    `key`.
+    """
 
     key: str | None = None
-    """Of `model`: the environment variable that holds the key, where it is not the usual one."""
+    """Of `model` and `agent`: the environment variable that holds the key, where that is not the
+    usual one.
+    """
 
     options: dict[str, Value] = Field(default_factory=dict)
     """Of `model`: passed on with each call, as `{temperature: 0.7, max_tokens: 8000}`."""
@@ -91,7 +97,9 @@ class ProposeSettings(Section):
     """
 
     network: bool = False
-    """Of `command` and `agent`: whether the program may use the network."""
+    """Of `command` and `agent`: whether the program may use the network. Agents whose model is
+    elsewhere need it.
+    """
 
     environment: tuple[str, ...] = ()
     """Of `command` and `agent`: names of variables that it finds besides the usual ones, as
@@ -103,6 +111,8 @@ class ProposeSettings(Section):
     def _what_is_given_names_itself(cls, data: Any) -> Any:
         if isinstance(data, dict) and "with" not in data:
             given = [name for name in NAMED if data.get(name)]
+            if given == ["model", "agent"]:
+                given = ["agent"]
             if len(given) == 1:
                 return {**data, "with": given[0]}
             if given:

@@ -1,0 +1,106 @@
+"""The `agent` proposer: a coding agent's command line, as its preset tells."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from nightlab.propose import NothingToPropose, Setting
+from nightlab.propose.installed import find_program, parts_of
+from nightlab.propose.preset import load_preset
+from nightlab.propose.printed import end_of
+from nightlab.propose.program import Desk, ProgramProposer, Said
+from nightlab.propose.settings import ProposeSettings
+from nightlab.propose.start import Start
+from nightlab.propose.usage import Told, priced, read_output
+from nightlab.types import Command, Exit, Idea, NightlabError, one_line
+
+_SAID = re.compile(
+    r"^[ \t>*_#`-]*(summary|hypothesis)[*_`]*:[*_`]*[ \t]*(\S.*?)[ \t*_`]*$",
+    re.MULTILINE | re.IGNORECASE,
+)
+_DENIED = re.compile(
+    r"\b40[13]\b|unauthori[sz]ed|authenticat"
+    r"|\b(invalid|incorrect|missing|no)\b.{0,20}api.?key"
+    r"|api.?key.{0,20}\b(invalid|not valid|missing|not set|required)"
+    r"|(not|please|must).{0,12}\blog(ged)?.?in\b|/login\b"
+    r"|\btoken\b.{0,20}\b(expired|revoked)"
+    r"|credit balance|insufficient.{0,3}(quota|credit|balance|funds)",
+    re.IGNORECASE,
+)
+_IN_A_ROW = 3
+_QUOTED = 300
+_LAST_LINES = 5
+
+
+class AgentProposer(ProgramProposer):
+    """A coding agent, by name or by a preset of your own; its diff is what counts.
+
+    It works in a throwaway repository of the incumbent, with the brief as its prompt and as files
+    beside its folder, a home folder of its own with the credentials that its preset names, and a
+    time limit. What it cost is read from its output.
+    """
+
+    def __init__(self, settings: ProposeSettings, setting: Setting) -> None:
+        assert settings.agent is not None
+        super().__init__(settings, setting)
+        self.name, self.preset = load_preset(settings.agent, setting.folder)
+        found = find_program(self.preset.program)
+        if found is None:
+            mend = f"; install it: {self.preset.install}" if self.preset.install else ""
+            raise NightlabError(f"propose.agent: {self.preset.program} is not installed{mend}")
+        self.start = Start(self.preset, settings, found, parts_of(found), Path.home())
+        self.start.check(self.name)
+        self.denials = 0
+        self._denial = ""
+
+    @property
+    def emitter(self) -> str:
+        return self.name
+
+    def command(self, desk: Desk) -> Command:
+        why = self.setting.purse.empty()
+        if why:
+            raise NothingToPropose(why)
+        return self.start.command(desk, self.setting.surface)
+
+    def hear(self, desk: Desk, ended: Exit) -> Said:
+        told = read_output(self.preset.output, self.start.output(desk))
+        known = self.settings.url is None
+        usage = priced(told.counted, ended.seconds, self.settings.price, believed=known)
+        self.setting.purse.pay(self.emitter, usage)
+        printed = end_of(desk.output)
+        lines = [line for line in printed.splitlines() if line.strip()]
+        last = told.error or told.message or (lines or [""])[-1]
+        self._denial = last if _is_denial(told, lines) else ""
+        said = _said(told.message or (printed if self.preset.output.form == "text" else ""))
+        first = next((line for line in told.message.splitlines() if line.strip()), "")
+        summary = said.get("summary", first.strip(" #*`>-"))
+        return Said(one_line(summary), one_line(said.get("hypothesis", ""), 1000), last)
+
+    def sort(self, edits: Mapping[str, str | None]) -> dict[str, str | None]:
+        return {path: text for path, text in edits.items() if not self.start.is_own(path)}
+
+    def settle(self, idea: Idea) -> Idea:
+        """Raise NightlabError when it was denied access again and again: a night isn't lost on a
+        wrong key."""
+        self.denials = self.denials + 1 if self._denial and not idea.files else 0
+        if self.denials >= _IN_A_ROW:
+            said = one_line(self._denial, _QUOTED)
+            mend = self.preset.login or "see to its key"
+            raise NightlabError(
+                f"{self.name} was denied access {_IN_A_ROW} times in a row: {said!r}; {mend}"
+            )
+        return idea
+
+
+def _said(text: str) -> dict[str, str]:
+    """The lines `summary: …` and `hypothesis: …`, the last of each; they may be adorned."""
+    return {word.lower(): said for word, said in _SAID.findall(text)}
+
+
+def _is_denial(told: Told, lines: Sequence[str]) -> bool:
+    """Whether its last words are of a key that isn't there, is wrong, or has nothing left."""
+    words = [told.error, told.message, *lines[-_LAST_LINES:]]
+    return any(_DENIED.search(each[:_QUOTED]) for each in words)
