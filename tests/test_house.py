@@ -20,7 +20,8 @@ FLOORS = [
     {"settings"},
     {"rooms"},
     {"study"},
-    {"report", "agents", "route", "adopt", "tryout"},
+    {"report", "route", "adopt", "tryout"},
+    {"agents"},
     {"api", "cli"},
 ]
 LEVEL = {room: level for level, floor in enumerate(FLOORS) for room in floor}

@@ -18,7 +18,7 @@ from model_server.responses import ResponsesWire
 from run.sandbox.cell import cell_of
 
 from nightlab.propose import FullPurse
-from nightlab.propose.preset import load_preset
+from nightlab.propose.agent.preset import load_preset
 from nightlab.remember.events import ChangeRefused, Event
 
 BIN = Path(__file__).parents[2] / ".agents" / "bin"

@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from nightlab.campaign import Campaign
-from nightlab.propose.answer import Block
-from nightlab.propose.edits import BadEdit, apply_blocks
+from nightlab.propose.model.answer import Block
+from nightlab.propose.model.edits import BadEdit, apply_blocks
 from nightlab.remember.events import Event, RunEnded, RunStarted, TrialSettled
 from nightlab.stop import Stop
 from nightlab.study import Study

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from nightlab.propose.chat import Answer, Conversation, NoAnswer
+from nightlab.propose.model.chat import Answer, Conversation, NoAnswer
 from nightlab.types import Usage
 
 PER_TOKEN = 4

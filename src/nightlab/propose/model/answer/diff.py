@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from nightlab.propose.edits import Block
+from nightlab.propose.model.edits import Block
 
 _HUNK = re.compile(r"^@@( .*)?$")
 

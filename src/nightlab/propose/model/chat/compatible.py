@@ -6,9 +6,9 @@ from typing import Any
 
 import openai
 
-from nightlab.propose.chat import Answer, Conversation
-from nightlab.propose.chat.failure import Failures
-from nightlab.propose.chat.response import read_response, turns
+from nightlab.propose.model.chat import Answer, Conversation
+from nightlab.propose.model.chat.failure import Failures
+from nightlab.propose.model.chat.response import read_response, turns
 from nightlab.propose.settings import ProposeSettings
 
 _NO_KEY = "none"

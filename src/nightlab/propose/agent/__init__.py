@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nightlab.propose import NothingToPropose, Setting
-from nightlab.propose.installed import find_program, parts_of
-from nightlab.propose.preset import load_preset
+from nightlab.propose.agent.installed import find_program, parts_of
+from nightlab.propose.agent.preset import load_preset
+from nightlab.propose.agent.start import Start
+from nightlab.propose.agent.usage import Told, priced, read_output
 from nightlab.propose.printed import end_of
 from nightlab.propose.program import Desk, ProgramProposer, Said
 from nightlab.propose.settings import ProposeSettings
-from nightlab.propose.start import Start
-from nightlab.propose.usage import Told, priced, read_output
 from nightlab.types import Command, Exit, Idea, NightlabError, one_line
 
 _SAID = re.compile(

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from nightlab.program.document import parse_document
 from nightlab.program.problem import ProgramError
-from nightlab.propose.braces import fill, words_in
-from nightlab.propose.preset import Output, load_preset, preset_names
+from nightlab.propose.agent.braces import fill, words_in
+from nightlab.propose.agent.preset import Output, load_preset, preset_names
+from nightlab.propose.agent.usage import at, priced, read_output
 from nightlab.propose.printed import documents, end_of
 from nightlab.propose.settings import Price
-from nightlab.propose.usage import at, priced, read_output
 from nightlab.types import NightlabError, Usage
 
 

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from nightlab.propose.chat import Busy, NoAnswer, Rejected, TooLate
+from nightlab.propose.model.chat import Busy, NoAnswer, Rejected, TooLate
 from nightlab.propose.settings import ProposeSettings
 from nightlab.types import NightlabError, one_line
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from nightlab.propose import NothingToPropose, Setting
-from nightlab.propose.chat import Answer, Busy, Chat, Conversation, Rejected, TooLate
-from nightlab.propose.chat.response import estimated
+from nightlab.propose.model.chat import Answer, Busy, Chat, Conversation, Rejected, TooLate
+from nightlab.propose.model.chat.response import estimated
 from nightlab.types import NightlabError, Usage
 
 _TICK = 0.05

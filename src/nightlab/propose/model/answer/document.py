@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from nightlab.propose.answer.blocks import has_block, split_blocks
-from nightlab.propose.answer.prose import FENCE, said_in
-from nightlab.propose.edits import Block
+from nightlab.propose.model.answer.blocks import has_block, split_blocks
+from nightlab.propose.model.answer.prose import FENCE, said_in
+from nightlab.propose.model.edits import Block
 from nightlab.types import one_line
 
 _PATH = ("path", "file", "filename")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightlab.propose.answer import HOW_TO_ANSWER, LARGEST, read_answer
-from nightlab.propose.edits import BadEdit, Block, apply_blocks
+from nightlab.propose.model.answer import HOW_TO_ANSWER, LARGEST, read_answer
+from nightlab.propose.model.edits import BadEdit, Block, apply_blocks
 
 TRAIN = """\
 import os

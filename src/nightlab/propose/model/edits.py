@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from nightlab.propose.matching import closest, find, put, split_lines
+from nightlab.propose.model.matching import closest, find, put, split_lines
 from nightlab.types import one_line
 
 _NUMBERED = re.compile(r"^ {0,5}\d+ \|( |$)")

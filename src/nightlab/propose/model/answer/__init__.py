@@ -6,12 +6,12 @@ on a unified diff: one form, one file.
 
 from __future__ import annotations
 
-from nightlab.propose.answer.blocks import has_block, split_blocks
-from nightlab.propose.answer.diff import diff_blocks
-from nightlab.propose.answer.document import Said, documents
-from nightlab.propose.answer.prose import said_in, without_thoughts
-from nightlab.propose.answer.whole import whole_files
-from nightlab.propose.edits import BadEdit, Block
+from nightlab.propose.model.answer.blocks import has_block, split_blocks
+from nightlab.propose.model.answer.diff import diff_blocks
+from nightlab.propose.model.answer.document import Said, documents
+from nightlab.propose.model.answer.prose import said_in, without_thoughts
+from nightlab.propose.model.answer.whole import whole_files
+from nightlab.propose.model.edits import BadEdit, Block
 
 LARGEST = 1_000_000
 """Characters of an answer that are read at all."""

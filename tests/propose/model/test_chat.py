@@ -17,11 +17,11 @@ import pytest
 from model_server import ChatWire, ModelServer, Reply, broken, dropped, fails, says
 
 from nightlab.propose import NothingToPropose
-from nightlab.propose.chat import Answer, Busy, Chat, Message, NoAnswer, Rejected, TooLate
-from nightlab.propose.chat.build import build_chat
-from nightlab.propose.chat.failure import wait_asked, without_secrets
-from nightlab.propose.chat.patience import Patience
 from nightlab.propose.conformance import sample_setting
+from nightlab.propose.model.chat import Answer, Busy, Chat, Message, NoAnswer, Rejected, TooLate
+from nightlab.propose.model.chat.build import build_chat
+from nightlab.propose.model.chat.failure import wait_asked, without_secrets
+from nightlab.propose.model.chat.patience import Patience
 from nightlab.propose.settings import ProposeSettings
 from nightlab.types import NightlabError, Usage
 
@@ -162,7 +162,7 @@ def test_without_the_packages_there_is_one_line(monkeypatch: pytest.MonkeyPatch)
     for module in ("openai", "litellm"):
         monkeypatch.setitem(sys.modules, module, None)
     for client in ("compatible", "lite"):
-        name = f"nightlab.propose.chat.{client}"
+        name = f"nightlab.propose.model.chat.{client}"
         monkeypatch.delitem(sys.modules, name, raising=False)
     for given in ({}, {"url": "http://127.0.0.1:9/v1"}):
         with pytest.raises(NightlabError, match=r"not installed: pip install 'nightlab\[agents\]'"):
@@ -224,7 +224,7 @@ def litellm_in_name(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         return prompt_tokens * 1e-6, completion_tokens * 1e-5
 
     fake.completion, fake.cost_per_token = completion, cost_per_token
-    ours = "nightlab.propose.chat.lite"
+    ours = "nightlab.propose.model.chat.lite"
     before = sys.modules.pop(ours, None)
     monkeypatch.setitem(sys.modules, "litellm", fake)
     yield fake

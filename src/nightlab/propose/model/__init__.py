@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from nightlab.propose import Setting
-from nightlab.propose.answer import HOW_TO_ANSWER, read_answer
-from nightlab.propose.answer.prose import without_thoughts
 from nightlab.propose.brief import Order, make_brief
-from nightlab.propose.chat import Answer, Message, NoAnswer
-from nightlab.propose.chat.build import build_chat
-from nightlab.propose.chat.patience import Patience
-from nightlab.propose.edits import BadEdit, apply_blocks, is_within
+from nightlab.propose.model.answer import HOW_TO_ANSWER, read_answer
+from nightlab.propose.model.answer.prose import without_thoughts
+from nightlab.propose.model.chat import Answer, Message, NoAnswer
+from nightlab.propose.model.chat.build import build_chat
+from nightlab.propose.model.chat.patience import Patience
+from nightlab.propose.model.edits import BadEdit, apply_blocks, is_within
 from nightlab.propose.settings import ProposeSettings
 from nightlab.types import History, Idea, Trial, one_line
 

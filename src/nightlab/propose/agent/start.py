@@ -10,8 +10,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from nightlab.propose.braces import fill, words_in
-from nightlab.propose.preset import Parts, Preset
+from nightlab.propose.agent.braces import fill, words_in
+from nightlab.propose.agent.preset import Parts, Preset
 from nightlab.propose.program import Desk
 from nightlab.propose.settings import ProposeSettings
 from nightlab.types import Command, NightlabError

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nightlab.propose.answer.prose import FENCE, TAKEN, path_above
-from nightlab.propose.edits import Block
+from nightlab.propose.model.answer.prose import FENCE, TAKEN, path_above
+from nightlab.propose.model.edits import Block
 
 
 def whole_files(prose: str) -> list[Block]:

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, field_validator
 from nightlab.program.document import Block
 from nightlab.program.problem import did_you_mean
 from nightlab.program.settings import Section, read_settings
-from nightlab.propose.braces import known_words
+from nightlab.propose.agent.braces import known_words
 from nightlab.types import NightlabError
 
 PRESETS = Path(__file__).with_name("presets")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from nightlab.propose.answer.prose import TAKEN, path_above, path_on
-from nightlab.propose.edits import BadEdit, Block
+from nightlab.propose.model.answer.prose import TAKEN, path_above, path_on
+from nightlab.propose.model.edits import BadEdit, Block
 
 _HEAD = re.compile(r"^\s{0,40}(?:<{5,9}|-{5,9}) ?(?:SEARCH|ORIGINAL|HEAD)\b[ >:]*(.*)$")
 _TAIL = re.compile(r"^\s{0,40}(?:>{5,9}|\+{5,9}) ?(?:REPLACE|UPDATED)\b")

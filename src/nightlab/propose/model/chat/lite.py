@@ -10,9 +10,9 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # prices without 
 
 import litellm
 
-from nightlab.propose.chat import Answer, Conversation
-from nightlab.propose.chat.failure import Failures
-from nightlab.propose.chat.response import read_response, turns
+from nightlab.propose.model.chat import Answer, Conversation
+from nightlab.propose.model.chat.failure import Failures
+from nightlab.propose.model.chat.response import read_response, turns
 from nightlab.propose.settings import ProposeSettings
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from nightlab.propose.chat import Chat
+from nightlab.propose.model.chat import Chat
 from nightlab.propose.settings import ProposeSettings
 from nightlab.types import NightlabError
 
@@ -26,10 +26,10 @@ def build_chat(settings: ProposeSettings) -> Chat:
     key = _key(settings.key)
     try:
         if settings.url:
-            from nightlab.propose.chat.compatible import CompatibleChat
+            from nightlab.propose.model.chat.compatible import CompatibleChat
 
             return CompatibleChat(settings, key)
-        from nightlab.propose.chat.lite import LiteChat
+        from nightlab.propose.model.chat.lite import LiteChat
 
         return LiteChat(settings, key)
     except ImportError as error:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nightlab.propose.preset import Count, Output, Scalar
+from nightlab.propose.agent.preset import Count, Output, Scalar
 from nightlab.propose.printed import documents, end_of
 from nightlab.propose.settings import Price
 from nightlab.types import Usage

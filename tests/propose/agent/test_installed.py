@@ -12,8 +12,8 @@ import pytest
 from fakes import COMMAND_PROGRAM, command_study
 from run.sandbox.cell import cell_of
 
+from nightlab.propose.agent.installed import find_program, parts_of
 from nightlab.propose.conformance import sample_history
-from nightlab.propose.installed import find_program, parts_of
 
 EDIT = "printf 'X = 1.0\\n' > train.py"
 SECRETS = (".ssh/id", ".local/share/keyrings/login", ".npmrc", ".nvm/secret", "src/other/secret")
