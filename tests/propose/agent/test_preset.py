@@ -224,7 +224,7 @@ def test_a_line_without_end_and_nesting_without_end_are_survived(tmp_path: Path)
 
 # -- the page about them -------------------------------------------------------------------------
 
-PAGE = (Path(__file__).parents[2] / "docs" / "coding-agents.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "coding-agents.md").read_text(encoding="utf-8")
 
 
 def test_the_page_has_every_preset_as_it_is() -> None:
