@@ -44,8 +44,8 @@ app.command("show")(show.show)
 app.command("report")(report.report)
 app.command("merge")(merge.merge)
 app.add_typer(export.app, name="export")
-app.add_typer(agent.app, name="agent")
 app.command("import")(imports.import_results)
+app.add_typer(agent.app, name="agent")
 
 
 def _version(wanted: bool) -> None:

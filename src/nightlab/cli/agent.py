@@ -1,4 +1,4 @@
-"""`nightlab agent`: hooks and a skill for coding agents that drive Nightlab."""
+"""`nightlab agent`: the MCP server, hooks and a skill, for coding agents that drive Nightlab."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from nightlab.cli.output import print_line
 from nightlab.types import NightlabError
 
 app = typer.Typer(
-    help="Let a coding agent drive: hooks, a skill.", no_args_is_help=True, rich_markup_mode=None
+    help="Let a coding agent drive: an MCP server, hooks, a skill.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 hooks_app = typer.Typer(help="Install or remove hooks.", no_args_is_help=True)
 app.add_typer(hooks_app, name="hooks")
@@ -84,6 +86,15 @@ def skill(
         print_line(f"    {line}")
 
 
+@app.command("mcp")
+def mcp() -> None:
+    """Serve this study to an agent by the Model Context Protocol, on standard input and output."""
+    from nightlab.agents.mcp import serve
+    from nightlab.cli.find import find_study
+
+    serve(find_study().folder)
+
+
 def _change(agent: str, dry_run: bool, put: bool) -> None:
     from nightlab.agents.hooks.payload import Agent
     from nightlab.agents.install import change_hooks
@@ -105,12 +116,3 @@ def _top() -> Path:
     if found is None:
         raise NightlabError(f"{Path.cwd()} is not in a git repository; go to the study first")
     return found[0]
-
-
-@app.command("mcp")
-def mcp() -> None:
-    """Serve this study to an agent by the Model Context Protocol, on standard input and output."""
-    from nightlab.agents.mcp import serve
-    from nightlab.cli.find import find_study
-
-    serve(find_study().folder)
