@@ -6,11 +6,16 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nightlab.change.files import build_surface
+from nightlab.change import Refused
+from nightlab.change.files import FilesSurface, build_surface
+from nightlab.change.keys import load_mapping
+from nightlab.change.normal import normal_form
+from nightlab.change.overlay import Overlay
+from nightlab.program.plan import check_values
 from nightlab.remember.lock import Busy
 from nightlab.remember.wishes import Fate, Wishes
 from nightlab.study import Study
-from nightlab.types import NightlabError, Wish
+from nightlab.types import Idea, NightlabError, Parameters, Wish
 
 _TICK = 0.3
 _NOT_OURS = ("program.md", ".gitignore")
@@ -35,6 +40,50 @@ def edits_of_checkout(study: Study) -> dict[str, tuple[str | None, str | None]]:
         may = ", ".join(study.rooms.surface)
         raise NightlabError(f"nothing to try: edit {may} first, and leave it uncommitted")
     return {path: (_committed(committed, path), _checked_out(study, path)) for path in ours}
+
+
+def wish_of_checkout(study: Study, text: str, hypothesis: str, emitter: str) -> Wish:
+    """What the checkout has otherwise than its own HEAD, as an idea to be queued.
+
+    Where a file may be changed through its parameters alone, the values that were edited are what
+    is tried. Raises NightlabError where nothing was edited, or something that may not be.
+    """
+    edits = edits_of_checkout(study)
+    whole = FilesSurface(study.settings.change.files)
+    moved = {path: new for path, (_, new) in edits.items() if not whole.owns(path)}
+    parameters = _values_of(study, moved) if moved else {}
+    rest = {path: texts for path, texts in edits.items() if path not in moved}
+    return Wish(0, text, hypothesis, emitter, parameters, edits=rest)
+
+
+def _values_of(study: Study, moved: Mapping[str, str | None]) -> Parameters:
+    """The values that were edited, where nothing else was."""
+    builder = study.rooms.builder(study.repository.head())
+    files, surface = builder.baseline, builder.surface
+    edits = {path: None if text is None else text.encode() for path, text in moved.items()}
+    before, after = surface.read(files), surface.read(Overlay(files, edits))
+    values = {name: value for name, value in after.items() if before.get(name) != value}
+    check_values(values, study.settings.change.free(), ", ".join(moved))
+    try:
+        written = surface.apply(Idea("values", parameters=values), files)
+        more = [path for path, new in edits.items() if not _same(path, written.get(path), new)]
+    except Refused as refused:
+        raise NightlabError(str(refused)) from None
+    if more:
+        raise NightlabError(
+            f"{more[0]} may only be changed through its parameters, and more was edited; name it"
+            " in change.files to allow that"
+        )
+    return values
+
+
+def _same(path: str, one: bytes | None, other: bytes | None) -> bool:
+    """Whether two versions of a file say the same, whatever their layout."""
+    if one is None or other is None:
+        return one is other
+    if path.endswith((".yaml", ".yml", ".json")):
+        return load_mapping(path, one) == load_mapping(path, other)
+    return normal_form(path, one) == normal_form(path, other)
 
 
 def _committed(files: Mapping[str, bytes], path: str) -> str | None:

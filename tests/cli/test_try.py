@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from cli.test_cli import error, nightlab
-from fakes import TRAIN, command_study, git
+from fakes import CALL_PROGRAM, TRAIN, call_study, command_study, git
 
 from nightlab.study import open_study
 
@@ -151,3 +151,25 @@ def test_killed_in_the_middle_nothing_is_lost(tmp_path: Path) -> None:
     nightlab(folder, "run", "--trials", "0")
     campaign = study.campaign(study.pick())
     assert campaign.state.settled == 1 and campaign.history.trials[0].wish == 1
+
+
+def test_an_edited_value_of_a_keys_file_is_a_move_of_its_parameter(tmp_path: Path) -> None:
+    folder = call_study(tmp_path / "s").folder
+    (folder / "p.yaml").write_text("x: 3.0  # first\ny: 0.0\n")
+    told = json.loads(nightlab(folder, "try", "-m", "the bottom", "--json").stdout)
+    assert (told["moved"], told["verdict"]) == ({"x": 3.0}, "keep")
+    (folder / "p.yaml").write_text("x: 0.0  # first\ny: 0.0\nz: 1.0\n")
+    assert "may only be changed through its parameters" in error(folder, "try", "-m", "more")
+    (folder / "p.yaml").write_text("x: 99.0  # first\ny: 0.0\n")
+    assert "p.yaml: x = 99.0 is outside float -5 to 5" in error(folder, "try", "-m", "far")
+    (folder / "p.yaml").write_text("x: [\n")
+    assert "p.yaml" in error(folder, "try", "-m", "broken")
+    (folder / "p.yaml").unlink()
+    assert "p.yaml" in error(folder, "try", "-m", "gone")
+
+
+def test_what_is_pinned_is_not_tried(tmp_path: Path) -> None:
+    program = CALL_PROGRAM.replace("propose:", "  pinned: [x]\npropose:")
+    folder = call_study(tmp_path / "s", program).folder
+    (folder / "p.yaml").write_text("x: 3.0  # first\ny: 0.0\n")
+    assert "x is no parameter that may move" in error(folder, "try", "-m", "pinned")

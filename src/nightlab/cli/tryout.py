@@ -42,10 +42,10 @@ def try_edits(
     is left alone. The baseline is measured first where it was not. Where a session is running, it
     tries them next.
     """
-    from nightlab.tryout import edits_of_checkout
+    from nightlab.tryout import wish_of_checkout
 
     study = find_study()
-    wish = Wish(0, message, hypothesis, emitter, edits=edits_of_checkout(study))
+    wish = wish_of_checkout(study, message, hypothesis, emitter)
     fate = _see_through(study, wish, tag, as_json)
     if not fate.trial:
         raise NightlabError(f"not tried: {fate.why}")

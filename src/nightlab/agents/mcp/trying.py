@@ -14,7 +14,7 @@ from nightlab.propose.model.edits import BadEdit, apply_blocks
 from nightlab.remember.events import Event, RunEnded, RunStarted, TrialSettled
 from nightlab.stop import Stop
 from nightlab.study import Study
-from nightlab.tryout import carry_out, edits_of_checkout
+from nightlab.tryout import carry_out, wish_of_checkout
 from nightlab.types import NightlabError, Progress, Wish
 
 Tell = Callable[[float, str], None]
@@ -46,10 +46,13 @@ class Trying:
 
         Raises NightlabError where it was not tried, with the reason.
         """
-        pairs = self._pairs(edits) if edits else edits_of_checkout(self.study)
+        if edits:
+            wish = Wish(0, summary, hypothesis, emitter, edits=self._pairs(edits))
+        else:
+            wish = wish_of_checkout(self.study, summary, hypothesis, emitter)
         fate = carry_out(
             self.study,
-            Wish(0, summary, hypothesis, emitter, edits=pairs),
+            wish,
             None,
             lambda why: self.tell(self.runs, why),
             on_campaign=self._begin,
