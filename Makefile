@@ -28,18 +28,18 @@ demo: $(VENV)/.demo
 	cd demo && ../$(BIN)/nightlab report
 
 test: $(VENV)/.test
-	scripts/packages
+	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/packages
 	scripts/agents
 	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/check
 
 # All the coding agents that have a preset, for real; `make test` drives three of them.
 test-agents: $(VENV)/.test
-	scripts/packages
+	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/packages
 	scripts/agents all
 	NIGHTLAB_TEST_AGENTS=all $(BIN)/python -m pytest tests/agents_real
 
 gauntlet: $(VENV)/.test
-	scripts/packages
+	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/packages
 	PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=tests $(BIN)/python -m gauntlet
 
 docs: $(VENV)/.docs
