@@ -6,9 +6,9 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from math import isfinite
 
 from nightlab import __version__
+from nightlab.campaign import telling
 from nightlab.campaign.asking import ask
 from nightlab.campaign.branch import Branch
 from nightlab.campaign.jobs import Jobs
@@ -25,7 +25,6 @@ from nightlab.propose import NothingToPropose, Proposer
 from nightlab.remember.events import (
     AbortWeighed,
     CallBegan,
-    ChangeRefused,
     Event,
     IdeaTaken,
     IncumbentReviewed,
@@ -33,9 +32,6 @@ from nightlab.remember.events import (
     RunStarted,
     SessionBegan,
     SessionEnded,
-    Spent,
-    TrialAmended,
-    TrialOpened,
     TrialSettled,
 )
 from nightlab.remember.ledger import Entry, Ledger
@@ -311,8 +307,10 @@ class Campaign:
             try:
                 change = self._admit(self._build(idea))
             except Refused as refused:
-                self._refuse(idea, one_line(str(refused), 400))
-                proposer.refused(idea, one_line(str(refused), 400))
+                reason = one_line(str(refused), 400)
+                self._add(telling.refused(idea, reason))
+                self.save()
+                proposer.refused(idea, reason)
                 continue
             self._open(change)
             return True
@@ -325,11 +323,6 @@ class Campaign:
         if idea.unusable:
             raise Refused(idea.unusable)
         return self.builder.build(idea, self.repository.files(self.history.incumbent.commit))
-
-    def _refuse(self, idea: Idea, reason: str) -> None:
-        asked = {name: _storable(value) for name, value in idea.parameters.items()}
-        self._add(ChangeRefused(one_line(idea.summary), idea.emitter, reason, asked))
-        self.save()
 
     def _admit(self, change: Change) -> Change:
         """Raise Refused where this state was measured before, or this very diff has crashed."""
@@ -346,23 +339,7 @@ class Campaign:
         idea, parent = change.idea, self.history.incumbent
         commit = self.repository.commit(parent.commit, dict(change.files), subject_line(idea))
         trial = len(self.state.trials) + 1
-        self._add(
-            TrialOpened(
-                trial=trial,
-                summary=one_line(idea.summary) or "no summary",
-                hypothesis=one_line(idea.hypothesis, 1000),
-                emitter=idea.emitter,
-                commit=commit,
-                parent=parent.commit,
-                parameters=dict(change.parameters),
-                moved=dict(idea.parameters),
-                diff=change.diff,
-                lines=change.lines,
-                state=change.state,
-                fingerprint=change.fingerprint,
-                edited=bool(idea.files),
-            )
-        )
+        self._add(telling.opened(trial, change, commit, parent.commit))
         if idea.wish:
             self._add(IdeaTaken(idea.wish, trial))
 
@@ -383,18 +360,7 @@ class Campaign:
         except Refused:
             return  # the crash stands
         commit = self.repository.commit(trial.parent, dict(change.files), subject_line(trial))
-        self._add(
-            TrialAmended(
-                trial=trial.number,
-                why=one_line(mended.why, 400),
-                commit=commit,
-                parameters=dict(change.parameters),
-                diff=change.diff,
-                lines=change.lines,
-                state=change.state,
-                fingerprint=change.fingerprint,
-            )
-        )
+        self._add(telling.amended(trial.number, mended.why, change, commit))
         self.save()
         self._branch.pin(self.state.trial(trial.number))
 
@@ -410,17 +376,7 @@ class Campaign:
 
     def pay(self, emitter: str, usage: Usage) -> None:
         """Write down what asking a model or an agent has cost."""
-        self._add(
-            Spent(
-                trial=self._on_behalf_of,
-                emitter=emitter,
-                input_tokens=usage.input_tokens,
-                output_tokens=usage.output_tokens,
-                usd=usage.usd,
-                calls=usage.calls,
-                seconds=round(usage.seconds, 3),
-            )
-        )
+        self._add(telling.spent(self._on_behalf_of, emitter, usage))
         self.save()
 
     def _start(self, wanted: Wanted) -> Job:
@@ -442,9 +398,3 @@ class Campaign:
 
     def _rebuild_results(self) -> None:
         self._results.rebuild(self.history, self.state.tabled())
-
-
-def _storable(value: object) -> object:
-    """What an idea asked for, as JSON can hold it."""
-    whole = isinstance(value, (bool, int, str)) or (isinstance(value, float) and isfinite(value))
-    return value if whole else str(value)
