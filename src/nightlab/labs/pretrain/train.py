@@ -619,17 +619,19 @@ class Result:
 
 
 class Progress:
-    """Prints a line at equal fractions of the budget, with the mean loss since the last one."""
+    """Prints a line at equal fractions of the budget: the mean loss since the last one, and the
+    norm of the gradient before it was clipped."""
 
     def __init__(self) -> None:
         self.lines, self.last, self.losses = 0, 0.0, list[float]()
 
-    def add(self, done: float, step: int, loss: float) -> None:
+    def add(self, done: float, step: int, loss: float, norm: torch.Tensor | None) -> None:
         self.losses.append(loss)
         now = time.perf_counter()
         if done >= (self.lines + 1) / PROGRESS_LINES and (now - self.last > 0.05 or done >= 1):
             mean = sum(self.losses) / len(self.losses)
-            print(f"progress: {min(done, 1):.3f} step={step} loss={mean:.4f}", flush=True)
+            more = "" if norm is None else f" grad_norm={norm.item():.3g}"
+            print(f"progress: {min(done, 1):.3f} step={step} loss={mean:.4f}{more}", flush=True)
             self.lines, self.last, self.losses = int(done * PROGRESS_LINES + 1e-9), now, []
 
 
@@ -712,8 +714,9 @@ def train(model: GPT, text: np.ndarray, platform: Platform, budget: Budget, seed
         value = loss.item()
         if not value <= highest:  # true for NaN as well
             sys.exit(f"stopped at step {result.steps}: the loss is {value:.2f}")
+        norm = None
         if GRAD_CLIP > 0:
-            nn.utils.clip_grad_norm_(model.parameters(), GRAD_CLIP)
+            norm = nn.utils.clip_grad_norm_(model.parameters(), GRAD_CLIP)
         for optimizer in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["full_lr"] * factor
@@ -722,7 +725,7 @@ def train(model: GPT, text: np.ndarray, platform: Platform, budget: Budget, seed
         result.tokens += per_step
         result.seconds = time.perf_counter() - started
         done = budget.done(result.seconds, result.steps, per_step)
-        progress.add(done, result.steps, value)
+        progress.add(done, result.steps, value, norm)
     return result
 
 
