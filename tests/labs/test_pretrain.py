@@ -190,7 +190,9 @@ def test_a_broken_server_gets_no_score(study: Path, tmp_path: Path, server: str,
 
 
 def test_by_hand_it_trains_and_scores(by_hand: str):
-    progress = re.findall(r"^progress: ([\d.]+) step=(\d+) loss=[\d.]+ grad_norm=[\d.e+-]+$", by_hand, re.MULTILINE)
+    progress = re.findall(
+        r"^progress: ([\d.]+) step=(\d+) loss=[\d.]+ grad_norm=[\d.e+-]+$", by_hand, re.MULTILINE
+    )
     assert progress[-1] == ("1.000", "20")
     found = metrics(by_hand)
     assert list(found) == [*SCORE, *NAMES]

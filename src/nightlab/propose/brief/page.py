@@ -40,7 +40,7 @@ def _must(told: Mapping[str, Any], room: int) -> str:
         "# What is wanted\n",
         _cut(told["prose"].strip(), room // 3),
         "\nThe policy, which decides in code:\n",
-        *(f"- {sentence}" for sentence in told["policy"]),
+        *(f"  {each}" if each.startswith("- ") else f"- {each}" for each in told["policy"]),
         "\n# What may be edited\n",
         *_may(told),
         "\n# Where it stands\n",
