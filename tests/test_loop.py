@@ -126,3 +126,32 @@ def test_the_next_time_lies_ahead_within_a_day(hour: int, minute: int, now: date
 def test_a_cost_must_be_a_price(cost: str) -> None:
     with pytest.raises(ValueError, match="20 USD"):
         StopSettings(cost=cost)
+
+
+def test_a_run_is_not_begun_where_proposing_has_taken_its_time(study: Study) -> None:
+    """A writer thinks for an hour; what it has thought of is tried in the next session."""
+    from fakes import InProcessRunner, ScriptedProposer
+
+    from nightlab.loop import run_loop
+    from nightlab.types import History, Idea
+
+    clock = Clock(datetime(2026, 1, 1, 4, 0).timestamp())
+
+    class Thinker(ScriptedProposer):
+        def propose(self, history: History) -> Idea:
+            clock.now += 3595
+            return super().propose(history)
+
+    def measure(job: Job) -> Measurement:
+        return Measurement(job.run, Outcome.OK, loss_of(job), seconds=10.0)
+
+    ledger = study.ledger()
+    study.begin("toy", ledger)
+    campaign = study.campaign("toy")
+    stop = Stop(StopSettings(), until="05:00", clock=clock)
+    runner = InProcessRunner(measure)
+    why = run_loop(campaign, Thinker(IDEAS), study.rooms.judge(), runner, stop)
+    assert why == "the next run would not end before the deadline"
+    assert [job.trial for job in runner.started] == [0, 0, 0]
+    campaign, _, _ = work(study, [], loss_of, trials=0)
+    assert campaign.state.settled == 1 and campaign.history.trials[0].summary == IDEAS[0].summary

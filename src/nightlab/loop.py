@@ -34,7 +34,13 @@ def run_loop(
             while not (why := _finished(campaign, judge, stop)):
                 free = 0 if _spent(campaign, judge, stop) else runner.free
                 free = min(free, stop.room(campaign, _reserved(campaign, judge, stop)))
-                for job in campaign.wanted(free, judge, proposer, lambda: stop.may_open(campaign)):
+                for job in campaign.wanted(
+                    free,
+                    judge,
+                    proposer,
+                    may_open=lambda: stop.may_open(campaign),
+                    may_start=lambda: not (stop.at_once() or _spent(campaign, judge, stop)),
+                ):
                     runner.start(job)
                 for measurement in runner.finished():
                     campaign.record(watch.ended(measurement) if watch else measurement)

@@ -168,15 +168,23 @@ class Campaign:
     # -- runs --------------------------------------------------------------------------------
 
     def wanted(
-        self, free: int, judge: Judge, proposer: Proposer, may_open: Callable[[], bool]
+        self,
+        free: int,
+        judge: Judge,
+        proposer: Proposer,
+        may_open: Callable[[], bool],
+        may_start: Callable[[], bool] = lambda: True,
     ) -> Iterator[Job]:
-        """Jobs for the free slots: what the judge asks for first, else a new trial."""
+        """Jobs for the free slots: what the judge asks for first, else a new trial.
+
+        Once a trial is opened, which may have taken a writer its time, `may_start` is asked again.
+        """
         while free > 0:
             asked = list(judge.wanted(self.history))[:free]
             if not asked:
                 ready = self.baseline_measured and not (self.exhausted or self.closing)
                 ready = ready and may_open()
-                if not (ready and self._open_trial(proposer)):
+                if not (ready and self._open_trial(proposer) and may_start()):
                     return
                 continue
             for wanted in asked:
