@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from nightlab.change import Edits, Files, Refused
-from nightlab.change.category import Part, find_parts
+from nightlab.change.about import Part, find_parts
 from nightlab.change.settings import ChangeSettings
 from nightlab.program.space import Parameter, Scope
 from nightlab.types import NightlabError

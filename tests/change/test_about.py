@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import nightlab
-from nightlab.change.category import Category, Deed, categories, find_parts
-from nightlab.change.outline import Outline
-from nightlab.change.pieces import Kind, Source
+from nightlab.change.about import Category, Deed, categories, find_parts
+from nightlab.change.about.outline import Outline
+from nightlab.change.about.pieces import Kind, Source
 from nightlab.program import read_program
 from nightlab.settings import Settings
 from nightlab.types import NightlabError

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from nightlab.change.outline import Outline
-from nightlab.change.part import Deed, Part
-from nightlab.change.pieces import Kind, Piece, Source
-from nightlab.change.reach import Reach, reaches
-from nightlab.change.words import OTHER
+from nightlab.change.about.outline import Outline
+from nightlab.change.about.part import Deed, Part
+from nightlab.change.about.pieces import Kind, Piece, Source
+from nightlab.change.about.reach import Reach, reaches
+from nightlab.change.about.words import OTHER
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from nightlab.change.names import scoped, stored_names
-from nightlab.change.outline import Outline, root_of
-from nightlab.change.pieces import Kind, Piece
-from nightlab.change.words import ARCHITECTURE, OTHER, Categories
+from nightlab.change.about.names import scoped, stored_names
+from nightlab.change.about.outline import Outline, root_of
+from nightlab.change.about.pieces import Kind, Piece
+from nightlab.change.about.words import ARCHITECTURE, OTHER, Categories
 
 _CALLS = frozenset(
     ("exec", "eval", "compile", "__import__", "globals", "locals", "vars", "__builtins__")

@@ -8,9 +8,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
-from nightlab.change.names import scoped
-from nightlab.change.pieces import Kind, Piece, Source
-from nightlab.change.words import (
+from nightlab.change.about.names import scoped
+from nightlab.change.about.pieces import Kind, Piece, Source
+from nightlab.change.about.words import (
     ARCHITECTURE,
     BASES,
     CONSTANTS,

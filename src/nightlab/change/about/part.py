@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from nightlab.change.pieces import Kind
-from nightlab.change.words import Categories
+from nightlab.change.about.pieces import Kind
+from nightlab.change.about.words import Categories
 from nightlab.types import one_line
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from nightlab.change.about.part import Deed, Part
+from nightlab.change.about.pieces import Kind
+from nightlab.change.about.words import of_constant
 from nightlab.change.block import block_span, find_constants
 from nightlab.change.keys import load_mapping
 from nightlab.change.normal import normal_form
-from nightlab.change.part import Deed, Part
-from nightlab.change.pieces import Kind
-from nightlab.change.words import of_constant
 from nightlab.program.space import Parameter
 from nightlab.types import NightlabError
 

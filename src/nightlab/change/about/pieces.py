@@ -9,7 +9,7 @@ from copy import copy
 from dataclasses import dataclass
 from enum import Enum
 
-from nightlab.change.names import Function, imported, scoped, stored_names
+from nightlab.change.about.names import Function, imported, scoped, stored_names
 
 _DOCUMENTED = ("__doc__", "getdoc", "docopt")
 

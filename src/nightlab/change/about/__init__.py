@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from nightlab.change.compare import Comparison
-from nightlab.change.outline import Outline
-from nightlab.change.part import Deed, Part
-from nightlab.change.pieces import Source
-from nightlab.change.values import keys_that_differ, lines_that_differ, names_that_differ
-from nightlab.change.words import OTHER, Category
+from nightlab.change.about.compare import Comparison
+from nightlab.change.about.outline import Outline
+from nightlab.change.about.part import Deed, Part
+from nightlab.change.about.pieces import Source
+from nightlab.change.about.values import keys_that_differ, lines_that_differ, names_that_differ
+from nightlab.change.about.words import OTHER, Category
 from nightlab.program.space import Parameter
 from nightlab.types import NightlabError
 
