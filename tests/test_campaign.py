@@ -291,3 +291,19 @@ def test_a_policy_that_fits_no_baseline_is_told_again_on_going_on(tmp_path: Path
     for _ in range(2):
         with pytest.raises(NightlabError, match="names no metric of the baseline"):
             work(study, [move(x=1.0)], loss_of)
+
+
+def test_a_baseline_that_failed_is_measured_again_and_never_waited_for(study: Study) -> None:
+    """It was the machine's fault, say: the next session goes on where it is mended."""
+    broken = True
+
+    def measure(job: Job) -> Measurement | dict[str, float]:
+        return Measurement(job.run, Outcome.CRASH, detail="no disk") if broken else loss_of(job)
+
+    for _ in range(5):
+        with pytest.raises(NightlabError, match="the baseline does not run"):
+            work(study, [move(x=3.0)], measure, trials=1)
+    broken = False
+    campaign, _, _ = work(study, [move(x=3.0)], measure, trials=1)
+    assert campaign.state.settled == 1 and campaign.history.baseline.failed is None
+    assert campaign.history.incumbent.number == 1

@@ -10,6 +10,7 @@ from nightlab.judge.abort import Watch
 from nightlab.propose import Proposer
 from nightlab.run import Runner
 from nightlab.stop import Stop
+from nightlab.types import NightlabError
 
 
 def run_loop(
@@ -106,6 +107,8 @@ def _finished(campaign: Campaign, judge: Judge, stop: Stop) -> str:
     spent = _spent(campaign, judge, stop)
     if spent and (campaign.closing or not campaign.baseline_measured):
         return campaign.closing or spent
+    if not (spent or campaign.baseline_measured or judge.wanted(campaign.history)):
+        raise NightlabError("the baseline can't be measured; begin again with `nightlab run --new`")
     if not campaign.closing:
         if not spent and (campaign.open_trials or not campaign.baseline_measured):
             return ""

@@ -124,6 +124,7 @@ class Rooms:
                 edits, self.repository.files(commit), self.repository
             ),
             scope=change.scope,
+            pinned=change.pinned,
             budget=run.budget_text,
             waiting=queue.pending if queue else tuple,
             progress=lambda log: new_progress(log, 0)[0],

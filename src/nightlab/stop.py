@@ -148,7 +148,7 @@ class Stop:
                 "stop.cost is set, and the price is not known: write propose.price or stop.tokens"
             )
         if most is not None and (spent.likely_usd or 0.0) >= most:
-            return f"{spent.likely_usd:.2f} of {most:.2f} USD are spent"
+            return f"{_usd(spent.likely_usd or 0.0)} of {_usd(most)} USD are spent"
         if tokens is not None and spent.tokens >= tokens:
             return f"{spent.tokens:,} of {tokens:,} tokens are used"
         return ""
@@ -184,6 +184,11 @@ class Stop:
         """How many runs may still be begun, if so many are kept for later."""
         limit = sys.maxsize if self.run_limit is None else self.run_limit
         return limit - campaign.state.runs_here - reserved
+
+
+def _usd(amount: float) -> str:
+    """Two digits after the point, or where those say little the first two that do."""
+    return f"{amount:.2f}" if amount >= 0.1 or amount == 0 else f"{amount:.2g}"
 
 
 def _typical_seconds(campaign: Campaign) -> float:

@@ -11,11 +11,12 @@ from nightlab.change.files import FilesSurface, build_surface
 from nightlab.change.keys import load_mapping
 from nightlab.change.normal import normal_form
 from nightlab.change.overlay import Overlay
+from nightlab.change.threeway import Pair
 from nightlab.program.plan import check_values
 from nightlab.remember.lock import Busy
 from nightlab.remember.wishes import Fate, Wishes
 from nightlab.study import Study
-from nightlab.types import Idea, NightlabError, Parameters, Wish
+from nightlab.types import Idea, NightlabError, Parameters, Wish, one_line
 
 _TICK = 0.3
 _NOT_OURS = ("program.md", ".gitignore")
@@ -50,10 +51,36 @@ def wish_of_checkout(study: Study, text: str, hypothesis: str, emitter: str) -> 
     """
     edits = edits_of_checkout(study)
     whole = FilesSurface(study.settings.change.files)
-    moved = {path: new for path, (_, new) in edits.items() if not whole.owns(path)}
-    parameters = _values_of(study, moved) if moved else {}
-    rest = {path: texts for path, texts in edits.items() if path not in moved}
-    return Wish(0, text, hypothesis, emitter, parameters, edits=rest)
+    bound = {path: new for path, (_, new) in edits.items() if not whole.owns(path)}
+    parameters = _values_of(study, bound) if bound else {}
+    rest = {path: texts for path, texts in edits.items() if path not in bound}
+    moved, rest = _values_among(study, rest)
+    return Wish(0, text, hypothesis, emitter, {**parameters, **moved}, edits=rest)
+
+
+def _values_among(study: Study, edits: Mapping[str, Pair]) -> tuple[Parameters, dict[str, Pair]]:
+    """Parameters that edits of whole files move, and what else there is in those.
+
+    Values stand line by line: merged as text, two of them would be in each other's way.
+    """
+    space, builder = study.settings.change.free(), study.rooms.builder(study.repository.head())
+    files, surface = builder.baseline, builder.surface
+    new = {path: None if text is None else text.encode() for path, (_, text) in edits.items()}
+    try:
+        before, after = surface.read(files), surface.read(Overlay(files, new))
+        moved = {n: v for n, v in after.items() if n in space and n in before and before[n] != v}
+        if not moved or space.out_of_range(moved):
+            return {}, dict(edits)
+        back = Idea("back", parameters={name: before[name] for name in moved})
+        undone = surface.apply(back, Overlay(files, new))
+    except (NightlabError, Refused):  # whoever builds the change says what is wrong
+        return {}, dict(edits)
+    rest = dict(edits)
+    for path, content in undone.items():
+        old, _ = rest.pop(path, (None, None))
+        if content != files.get(path):
+            rest[path] = (old, None if content is None else content.decode("utf-8"))
+    return moved, rest
 
 
 def _values_of(study: Study, moved: Mapping[str, str | None]) -> Parameters:
@@ -95,7 +122,7 @@ def _checked_out(study: Study, path: str) -> str | None:
     if place.is_symlink():
         raise NightlabError(f"{path} is a link, and an edit is text")
     try:
-        return place.read_text(encoding="utf-8") if place.exists() else None
+        return place.read_bytes().decode("utf-8") if place.exists() else None
     except UnicodeDecodeError:
         raise NightlabError(f"{path} is no text in UTF-8") from None
 
@@ -119,6 +146,9 @@ def carry_out(
             except Busy as busy:
                 waiting(f"{busy.who} is at work: it tries this next")
                 time.sleep(_TICK)
+            except NightlabError as error:
+                why = one_line(str(error))
+                raise
     finally:
         if wishes.fates()[number].waits:
             wishes.drop(number, why)

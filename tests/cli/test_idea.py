@@ -129,6 +129,8 @@ def test_a_wrong_plan_queues_nothing(folder: Path, plan: str, said: str) -> None
     [
         ((), "say what to try"),
         (("wider", "--list"), "say what to try"),
+        (("   ",), "say what to try"),
+        (("y" * 5000,), "an idea is a sentence or two"),
         (("--set", "x"), "write NAME=VALUE"),
         (("--set", "q=1"), "q is no parameter that may move"),
         (("--set", "x=high"), "x = 'high' is outside"),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from cli.test_cli import error, nightlab
-from fakes import CALL_PROGRAM, TRAIN, call_study, command_study, git
+from fakes import CALL_PROGRAM, COMMAND_PROGRAM, TRAIN, call_study, command_study, git
 
 from nightlab.study import open_study
 
@@ -57,7 +57,7 @@ def test_an_edit_goes_on_top_of_the_best_by_a_three_way_merge(folder: Path) -> N
     (folder / "train.py").write_text(text)
     told = json.loads(nightlab(folder, "try", "-m", "calmer", "--json").stdout)
     assert "gauss(0, 0.005)" in told["diff"] and "X =" not in told["diff"].replace(" X = 0.9", "")
-    put(folder, 2.0)
+    (folder / "train.py").write_text(TRAIN.replace("X = 0.5", "X = 0.5 + 0.2"))
     assert "changed the same place" in error(folder, "try", "-m", "clash")
 
 
@@ -173,3 +173,54 @@ def test_what_is_pinned_is_not_tried(tmp_path: Path) -> None:
     folder = call_study(tmp_path / "s", program).folder
     (folder / "p.yaml").write_text("x: 3.0  # first\ny: 0.0\n")
     assert "x is no parameter that may move" in error(folder, "try", "-m", "pinned")
+
+
+def test_neighbouring_values_are_not_in_each_others_way(tmp_path: Path) -> None:
+    """As text they would be: every constant of a block has neighbours."""
+    train = TRAIN.replace("X = 0.5\n", "X = 0.5\nY = 0.5\n").replace(
+        "(X - 1) ** 2", "(X - 1) ** 2 + (Y - 1) ** 2"
+    )
+    program = COMMAND_PROGRAM.replace(
+        "    X: {", "    Y: {type: float, low: -5, high: 5}\n    X: {"
+    )
+    folder = command_study(tmp_path / "s", program, train).folder
+    (folder / "train.py").write_text(train.replace("X = 0.5", "X = 0.9"))
+    nightlab(folder, "try", "-m", "X")
+    (folder / "train.py").write_text(train.replace("Y = 0.5", "Y = 0.9"))
+    told = json.loads(nightlab(folder, "try", "-m", "Y", "--json").stdout)
+    assert (told["verdict"], told["moved"]) == ("keep", {"Y": 0.9})
+    assert (told["parameters"]["X"], told["parameters"]["Y"]) == (0.9, 0.9)
+    both = train.replace("Y = 0.5", "Y = 0.95").replace("gauss(0, 0.01)", "gauss(0, 0.009)")
+    (folder / "train.py").write_text(both)
+    told = json.loads(nightlab(folder, "try", "-m", "both", "--json").stdout)
+    assert told["moved"] == {"Y": 0.95} and "gauss(0, 0.009)" in told["diff"]
+    (folder / "train.py").write_text(train.replace("X = 0.5", "X = 99.0"))
+    assert "changed the same place" in error(folder, "try", "-m", "beyond")
+
+
+def test_line_ends_stay_as_they_are(tmp_path: Path) -> None:
+    train = TRAIN.replace("\n", "\r\n")
+    folder = command_study(tmp_path / "s").folder
+    (folder / "train.py").write_bytes(train.encode())
+    git(folder, "commit", "-qam", "crlf")
+    edited = train.replace("gauss(0, 0.01)", "gauss(0, 0.005)").encode()
+    (folder / "train.py").write_bytes(edited)
+    told = json.loads(nightlab(folder, "try", "-m", "calmer", "--json").stdout)
+    changed = [line for line in told["diff"].splitlines() if line[:1] in "+-"]
+    assert len([line for line in changed if not line.startswith(("+++", "---"))]) == 2
+    shown = subprocess.run(
+        ["git", "show", f"{told['commit']}:train.py"], cwd=folder, capture_output=True, check=True
+    )
+    assert shown.stdout == edited
+
+
+def test_a_message_that_says_nothing_and_a_baseline_that_fails(folder: Path) -> None:
+    put(folder, 0.9)
+    assert "say what the edit does" in error(folder, "try", "-m", " ")
+    (folder / "train.py").write_text(TRAIN.replace("time.sleep", "tyme.sleep"))
+    git(folder, "commit", "-qam", "broken")
+    (folder / "train.py").write_text(TRAIN.replace("time.sleep", "time.slip"))
+    for _ in range(4):
+        assert "the baseline does not run" in error(folder, "try", "-m", "other")
+    ideas = json.loads(nightlab(folder, "idea", "--list", "--json").stdout)["ideas"]
+    assert all("the baseline does not run" in idea["why"] for idea in ideas)

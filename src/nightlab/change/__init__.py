@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from nightlab.types import Idea, Value
@@ -10,8 +10,16 @@ from nightlab.types import Idea, Value
 Files = Mapping[str, bytes]
 """The contents of a study's files, by path relative to the study."""
 
+_SHOWN = 5
+
 Edits = dict[str, "bytes | None"]
 """New contents by path; None deletes the file."""
+
+
+def some(paths: Sequence[str]) -> str:
+    """The first few of some paths, and how many there are besides."""
+    shown, left = sorted(paths)[:_SHOWN], len(paths) - _SHOWN
+    return ", ".join(shown) + (f" and {left} more" if left > 0 else "")
 
 
 class Refused(Exception):
@@ -34,4 +42,4 @@ class Surface(Protocol):
         ...
 
 
-__all__ = ["Edits", "Files", "Refused", "Surface"]
+__all__ = ["Edits", "Files", "Refused", "Surface", "some"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from nightlab.change import Edits, Files, Refused, Surface
+from nightlab.change import Edits, Files, Refused, Surface, some
 from nightlab.change.normal import diff_fingerprint, digest, line_count, normal_form
 from nightlab.change.overlay import Overlay
 from nightlab.change.repository import CommittedFiles
@@ -57,7 +57,7 @@ class Builder:
         """
         stray = [path for path in edits if not self.surface.owns(path)]
         if stray:
-            raise Refused(f"an edit outside the surface: {', '.join(sorted(stray))}")
+            raise Refused(f"an edit outside the surface: {some(stray)}")
         self._differs(edits, incumbent)
         if bounded:
             self.bounds.check(edits, incumbent)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from nightlab.change import Edits, Files, Refused, Surface
+from nightlab.change import Edits, Files, Refused, Surface, some
 from nightlab.change.block import BlockSurface
 from nightlab.change.keys import KeysSurface
 from nightlab.change.overlay import Overlay
@@ -59,7 +59,7 @@ class JoinedSurface:
     def apply(self, idea: Idea, files: Files) -> Edits:
         outside = [path for path in idea.files if not self.owns(path)]
         if outside:
-            raise Refused(f"an edit outside the surface: {', '.join(sorted(outside))}")
+            raise Refused(f"an edit outside the surface: {some(outside)}")
         edits: Edits = {}
         for part in self.parts:
             edits |= part.apply(idea, Overlay(files, edits))

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from nightlab.study import Study
 
 
+_LONGEST = 4000
+
+
 def idea(
     text: Annotated[str | None, typer.Argument(help="What to try, in a sentence.")] = None,
     values: Annotated[
@@ -46,6 +49,11 @@ def idea(
     from nightlab.remember.wishes import Wishes
 
     study = find_study()
+    text = (text or "").strip() or None
+    if len(text or "") > _LONGEST:
+        raise NightlabError(
+            f"an idea is a sentence or two; this has {len(text or ''):,} characters"
+        )
     asked = [bool(text or values), plan is not None, show_all, drop is not None]
     if sum(asked) != 1:
         raise NightlabError('say what to try, as in `nightlab idea "wider, not deeper"`; or --list')

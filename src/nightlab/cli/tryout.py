@@ -45,6 +45,8 @@ def try_edits(
     from nightlab.tryout import wish_of_checkout
 
     study = find_study()
+    if not message.strip():
+        raise NightlabError('say what the edit does: `nightlab try -m "shorter warm-up"`')
     wish = wish_of_checkout(study, message, hypothesis, emitter)
     fate = _see_through(study, wish, tag, as_json)
     if not fate.trial:

@@ -99,13 +99,16 @@ class Opponent:
                 yield seed
 
 
+_NOT_MEASURED = tuple(outcome for outcome in Outcome if outcome is not Outcome.OK)
+
+
 def missing_runs(
     trial: Trial, seeds: Sequence[int], purpose: Purpose, within: frozenset[Purpose]
 ) -> list[Wanted]:
-    """The runs that a trial lacks on these seeds; what is in flight or failed is not made again."""
-    made = {
-        run.seed
-        for run in trial.runs
-        if run.purpose in within and run.outcome is not Outcome.INTERRUPTED
-    }
+    """The runs that a trial lacks on these seeds; what is in flight or failed is not made again.
+
+    A run of the baseline that failed has ended its session; the next one makes it again.
+    """
+    again = (Outcome.INTERRUPTED,) if purpose is not Purpose.BASELINE else _NOT_MEASURED
+    made = {run.seed for run in trial.runs if run.purpose in within and run.outcome not in again}
     return [Wanted(trial.number, seed, purpose) for seed in seeds if seed not in made]

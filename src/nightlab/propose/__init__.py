@@ -150,6 +150,7 @@ class Setting:
     files: Callable[[str], Mapping[str, bytes]] = lambda commit: {}
     merge: Merge = no_merge
     scope: str = "all"
+    pinned: tuple[str, ...] = ()
     budget: str = ""
     waiting: Callable[[], Sequence[Wish]] = lambda: ()
     progress: Callable[[Path], Sequence[tuple[float, Mapping[str, float]]]] = lambda log: ()

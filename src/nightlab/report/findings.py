@@ -90,6 +90,12 @@ def _proposers(study: Study) -> list[Finding]:
             if name not in os.environ
         ]
     stop = study.settings.stop
+    if stop.cost is not None:
+        found += [
+            (False, f"propose.price: stop.cost is set, and what {each.model} costs is not known")
+            for each in study.settings.propose
+            if each.model and each.url and each.price is None
+        ]
     paid = any(each.model or each.agent for each in study.settings.propose)
     if paid and stop.cost is None and stop.tokens is None:
         found.append((True, "note: nothing bounds what models cost; stop: {cost: 20 USD} does"))

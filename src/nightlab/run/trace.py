@@ -17,6 +17,7 @@ _LONGEST_MESSAGE = 12
 _LAST_LINES = 40
 
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b.?")
+_RUN_FOLDER = re.compile(r"/[^\s\"':]*/run-\d+/(?:train|serve|evaluate)/")
 _HEAD = re.compile(r"^(?P<before>.*?)Traceback \(most recent call last\):\s*$")
 _SYNTAX_HEAD = re.compile(r'^  File "[^"]*", line \d+$')
 _LINKS = ("The above exception was the direct cause", "During handling of the above exception")
@@ -40,7 +41,7 @@ def read_trace(log: Path, width: int = 4000) -> str:
     Of one that is too long the middle is left out; so are control characters. The log is text of
     an untrusted program, and a traceback in it may be made up.
     """
-    lines = _last_lines(log)
+    lines = [_without_places(line) for line in _last_lines(log)]
     raised = _all_raised(lines)
     if not raised or len(lines) - raised[-1].end > _LAST_LINES:  # it went on for long
         return _shortened("\n".join(lines[-_LAST_LINES:]), width, 0.0)
@@ -51,6 +52,13 @@ def read_trace(log: Path, width: int = 4000) -> str:
     return (
         f"{told}\n{_shortened(chr(10).join(after), room - 1, 0.0)}".strip("\n") if after else told
     )
+
+
+def _without_places(line: str) -> str:
+    """Paths as the study has them, and no home folder: a trace may go to a model elsewhere."""
+    line = _RUN_FOLDER.sub("", line)
+    home = str(Path.home())
+    return line.replace(home, "~") if len(home) > 1 else line
 
 
 def is_trivial(trace: str) -> bool:

@@ -96,9 +96,14 @@ class Trial:
 
     @property
     def failed(self) -> Run | None:
-        """The first run that ended badly through its own doing, if any."""
+        """The first run that ended badly through its own doing, if any.
+
+        One whose seed was measured later counts for nothing: what it failed by is gone.
+        """
         harmless = (None, Outcome.OK, Outcome.INTERRUPTED, Outcome.ABORTED)
-        return next((run for run in self.runs if run.outcome not in harmless), None)
+        bad = [run for run in self.runs if run.outcome not in harmless]
+        good = {(r.seed, r.purpose) for r in self.runs if bad and r.outcome is Outcome.OK}
+        return next((run for run in bad if (run.seed, run.purpose) not in good), None)
 
     @property
     def aborted(self) -> Run | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from nightlab.propose import NothingToPropose, Setting
@@ -13,6 +14,7 @@ from nightlab.propose.agent.start import Start
 from nightlab.propose.agent.usage import Told, priced, read_output
 from nightlab.propose.printed import end_of
 from nightlab.propose.program import Desk, ProgramProposer, Said
+from nightlab.propose.secrets import masked
 from nightlab.propose.settings import ProposeSettings
 from nightlab.types import Command, Exit, Idea, NightlabError, one_line
 
@@ -70,7 +72,9 @@ class AgentProposer(ProgramProposer):
         known = self.settings.url is None
         usage = priced(told.counted, ended.seconds, self.settings.price, believed=known)
         self.setting.purse.pay(self.emitter, usage)
-        printed = end_of(desk.output)
+        hidden = self.start.secrets()
+        told = replace(told, message=masked(told.message, hidden), error=masked(told.error, hidden))
+        printed = masked(end_of(desk.output), hidden)
         lines = [line for line in printed.splitlines() if line.strip()]
         last = told.error or told.message or (lines or [""])[-1]
         self._denial = last if _is_denial(told, lines) else ""

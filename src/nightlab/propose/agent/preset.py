@@ -167,9 +167,9 @@ def load_preset(name: str, study: Path) -> tuple[str, Preset]:
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         known = did_you_mean(name, preset_names())
-        mend = f": {getattr(error, 'strerror', None) or error}" if own else known
-        more = "" if own else ", or give a file of your own, as `agents/mine.yaml`"
-        raise NightlabError(f"propose.agent: no preset {name!r}{mend}{more}") from None
+        why = f": {getattr(error, 'strerror', None) or error}" if own else known
+        more = "" if own else " A preset of your own is named by its file, as `agents/mine.yaml`"
+        raise NightlabError(f"propose.agent: no preset {name!r}{why}{more}") from None
     file = name if own else path.name
     return path.stem, read_settings(Block("yaml", text, 1), Preset, file)
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from nightlab.propose.agent.braces import fill, words_in
 from nightlab.propose.agent.preset import Parts, Preset
 from nightlab.propose.program import Desk
+from nightlab.propose.secrets import secrets_in
 from nightlab.propose.settings import ProposeSettings
 from nightlab.types import Command, NightlabError
 
@@ -95,6 +96,13 @@ class Start:
         """The file in which the agent's output is found."""
         own = any("output" in words_in(text) for text in self._texts())
         return desk.private / "output" if own else desk.output
+
+    def secrets(self) -> list[str]:
+        """What the agent was given and nobody else may read."""
+        names = [*self.preset.keys, self.settings.key or ""]
+        files = self._credentials(Path.read_bytes).values()
+        found = [secret for content in files for secret in secrets_in(content)]
+        return [*found, *(os.environ.get(name, "") for name in names)]
 
     def is_own(self, path: str) -> bool:
         """Whether a file in the folder is what the agent leaves there for itself."""

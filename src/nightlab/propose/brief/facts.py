@@ -44,6 +44,7 @@ def gather(setting: Setting, history: History, order: Order, tokens: int) -> dic
         "policy": setting.policy.sentences(),
         "surface": list(setting.surface),
         "scope": setting.scope,
+        "pinned": list(setting.pinned),
         "space": {name: describe(p) for name, p in setting.space.parameters.items()},
         "budget": setting.budget,
         "metric": history.metric,
@@ -59,7 +60,7 @@ def gather(setting: Setting, history: History, order: Order, tokens: int) -> dic
         "trials": _last(history, room),
         "near_misses": [_short(history, trial) for trial in near_misses(history)],
         "dead_ends": [_short(history, trial) for trial in dead_ends(history)],
-        "ideas": [one_line(wish.text, _LINE) for wish in setting.waiting()[:_FEW]],
+        "ideas": [one_line(each, _LINE) for each in _in_line(setting, order)],
         "refused": [one_line(refusal, _LINE) for refusal in list(order.refusals)[-_SHOWN:]],
         "diagnostics": diagnose(history.incumbent, setting.progress),
         "crashed": _crashed(order),
@@ -69,7 +70,13 @@ def gather(setting: Setting, history: History, order: Order, tokens: int) -> dic
 def _task(order: Order) -> str:
     if order.trial is not None:
         return "fix"
-    return f"carry out: {order.wish}" if order.wish else "propose"
+    return f"carry out: {bounded(order.wish)}" if order.wish else "propose"
+
+
+def _in_line(setting: Setting, order: Order) -> list[str]:
+    """The human's ideas, but for the one that is being carried out."""
+    waiting = [wish.text for wish in setting.waiting()]
+    return [text for text in waiting if not (text and order.wish.startswith(text))][:_FEW]
 
 
 def _crashed(order: Order) -> dict[str, Any] | None:

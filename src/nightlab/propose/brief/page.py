@@ -63,6 +63,8 @@ def _may(told: Mapping[str, Any]) -> list[str]:
     lines = [f"- {name}" for name in told["surface"]]
     if told["scope"] != "all":
         lines.append(f"- of these, what belongs to the {told['scope']} alone (scope)")
+    if told["pinned"]:
+        lines.append(f"- and there, {', '.join(told['pinned'])} stay as they are (pinned)")
     lines += ["", "Nothing else: an edit elsewhere is refused before it runs."]
     if told["budget"]:
         lines.append(f"A run may spend {told['budget']}.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from email.utils import parsedate_to_datetime
@@ -10,11 +9,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from nightlab.propose.model.chat import Busy, NoAnswer, Rejected, TooLate
+from nightlab.propose.secrets import masked
 from nightlab.propose.settings import ProposeSettings
 from nightlab.types import NightlabError, one_line
 
-_SECRET_NAME = re.compile(r"(?i)key|token|secret|password|credential")
-_LOOKS_SECRET = re.compile(r"\b(?:sk|pk|rk|gsk|xai|hf|key|AIza)[-_][\w*.-]{6,}|\S*\*{3,}\S*")
 _READ = 2000
 _AGAIN = {408, 409, 425, 429}
 
@@ -82,11 +80,7 @@ class Failures:
 
 def without_secrets(text: str, key: str = "") -> str:
     """A server's words on one line, less keys: servers like to repeat what they were sent."""
-    known = [key, *(each for name, each in os.environ.items() if _SECRET_NAME.search(name))]
-    for secret in sorted(known, key=len, reverse=True):
-        if len(secret) >= 6:
-            text = text.replace(secret, "***")
-    return one_line(_LOOKS_SECRET.sub("***", text[:_READ]), 240)
+    return one_line(masked(text[:_READ], [key]), 240)
 
 
 def wait_asked(error: Any) -> float | None:

@@ -9,7 +9,15 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from nightlab.propose import NothingToPropose, Setting
-from nightlab.propose.model.chat import Answer, Busy, Chat, Conversation, Rejected, TooLate
+from nightlab.propose.model.chat import (
+    Answer,
+    Busy,
+    Chat,
+    Conversation,
+    NoAnswer,
+    Rejected,
+    TooLate,
+)
 from nightlab.propose.model.chat.response import estimated
 from nightlab.types import NightlabError, Usage
 
@@ -18,6 +26,9 @@ _MARGIN = 1.0
 """Seconds that a client has more than it is waited for: whose time is up is decided here."""
 
 _FAILURES = 5
+_IN_VAIN = 3
+"""So many questions without an answer, and never one: whoever is asked there is no model."""
+
 _LONGEST = 300.0
 """Seconds. A server that asks for more is asked again then."""
 
@@ -36,6 +47,7 @@ class Patience:
         self.seconds = seconds
         self.pause = 1.0
         self.answered = False
+        self.in_vain = 0
 
     def ask(self, conversation: Conversation) -> Answer:
         """The model's answer. Raises NoAnswer; NothingToPropose where no call may be made.
@@ -44,8 +56,10 @@ class Patience:
         """
         try:
             answer = self._ask(conversation, time.monotonic() + self.seconds)
-        except (Busy, Rejected) as failure:
-            if self.answered or getattr(failure, "limited", False):
+        except NoAnswer as failure:
+            self.in_vain += 1
+            hopeless = isinstance(failure, (Busy, Rejected)) or self.in_vain >= _IN_VAIN
+            if self.answered or getattr(failure, "limited", False) or not hopeless:
                 raise
             raise NightlabError(f"propose.model: {failure}") from None
         self.answered = True

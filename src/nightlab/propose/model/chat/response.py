@@ -44,6 +44,10 @@ def estimated(conversation: Conversation, text: str = "") -> tuple[int, int]:
     return _of(sum(len(each.text) for each in conversation)), _of(len(text))
 
 
+_MOST = 10**12
+"""Tokens. A server that counts more of them counts wrong."""
+
+
 def _of(characters: int) -> int:
     return -(-characters // PER_TOKEN)
 
@@ -54,7 +58,7 @@ def _tokens(response: Any, conversation: Conversation, text: str) -> tuple[int, 
     counts = [getattr(usage, name, None) for name in ("prompt_tokens", "completion_tokens")]
     guess = estimated(conversation, text)
     read, written = (
-        count if isinstance(count, int) and count >= 0 else about
+        count if isinstance(count, int) and 0 <= count <= _MOST else about
         for count, about in zip(counts, guess, strict=True)
     )
     return (read, written) if read else (guess[0], written or guess[1])
