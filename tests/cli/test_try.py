@@ -57,7 +57,7 @@ def test_an_edit_goes_on_top_of_the_best_by_a_three_way_merge(folder: Path) -> N
     (folder / "train.py").write_text(text)
     told = json.loads(nightlab(folder, "try", "-m", "calmer", "--json").stdout)
     assert "gauss(0, 0.005)" in told["diff"] and "X =" not in told["diff"].replace(" X = 0.9", "")
-    (folder / "train.py").write_text(TRAIN.replace("X = 0.5", "X = 0.5 + 0.2"))
+    (folder / "train.py").write_text(TRAIN.replace("X = 0.5", "X = 0.5\nZ = 1"))
     assert "changed the same place" in error(folder, "try", "-m", "clash")
 
 
