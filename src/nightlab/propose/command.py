@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 from nightlab.propose import NothingToPropose, Setting
 from nightlab.propose.printed import end_of
 from nightlab.propose.program import Desk, ProgramProposer, Said
+from nightlab.propose.secrets import masked
 from nightlab.propose.settings import ProposeSettings
 from nightlab.types import Command, Exit
 
@@ -40,7 +42,8 @@ class CommandProposer(ProgramProposer):
         )
 
     def hear(self, desk: Desk, ended: Exit) -> Said:
-        printed = end_of(desk.output)
+        given = (os.environ.get(name, "") for name in self.settings.environment)
+        printed = masked(end_of(desk.output), given)
         if ended.code == 127:
             raise NothingToPropose(f"propose.command is not there: {printed.strip()[-160:]}")
         said = dict(_SAID.findall(printed))

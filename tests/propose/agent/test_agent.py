@@ -407,6 +407,26 @@ def test_a_wrong_key_ends_it_at_the_third_time(
     assert len(purse.paid) == 3
 
 
+def test_no_key_is_told_or_written_down(
+    tmp_path: Path, bin_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An agent may print what it was given; nobody else reads it."""
+    key = "0123abcd-not-like-any-known-key"
+    lay_agent(
+        bin_folder,
+        "claude",
+        "said = 'summary: authentication of ' + os.environ['ANTHROPIC_API_KEY'] + ' failed'",
+    )
+    monkeypatch.setenv("ANTHROPIC_API_KEY", key)
+    study = study_of(tmp_path, "{agent: claude, network: true}")
+    with proposing(study) as proposer, pytest.raises(NightlabError) as raised:
+        study.run(proposer=proposer, trials=3)
+    assert "denied access" in str(raised.value) and key not in str(raised.value)
+    for path in (study.home, study.folder):
+        for file in path.rglob("*"):
+            assert not file.is_file() or key.encode() not in file.read_bytes(), file
+
+
 def test_an_edit_in_between_counts_the_denials_anew(
     tmp_path: Path, bin_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
