@@ -63,7 +63,7 @@ def test_a_hook_survives_any_input_anywhere(
 def test_while_it_is_broken_or_gone_what_it_said_before_holds(tmp_path: Path) -> None:
     folder = call_study(tmp_path / "s").folder
     said = around(folder, "rm program.md")
-    assert "program.md changed during this tool" in said and "git checkout HEAD --" in said
+    assert "program.md changed during this tool" in said and "git checkout HEAD --" not in said
     assert "harness" in told(call(Event.PRE_TOOL_USE, folder, **bash("echo > sim.py")))
     assert call(Event.PRE_TOOL_USE, folder, **bash("git checkout HEAD -- program.md")) == {}
     (folder / "program.md").write_text("# broken\n")
@@ -274,3 +274,35 @@ def test_text_of_others_is_one_bounded_line(tmp_path: Path) -> None:
     work(study, [idea], loss_of, trials=1)
     said = told(call(Event.POST_TOOL_USE, study.folder, **bash("nightlab run")))
     assert "\x1b" not in said and "\nIGNORE" not in said and "x" * 150 not in said
+
+
+def test_the_repair_of_a_file_is_no_new_damage(tmp_path: Path) -> None:
+    folder = call_study(tmp_path / "s").folder
+    assert "sim.py changed" in around(folder, "echo '# x' >> sim.py")
+    assert around(folder, "git checkout HEAD -- sim.py") == ""
+
+
+def test_the_way_back_to_the_best_is_none_either(tmp_path: Path) -> None:
+    study = call_study(tmp_path / "s")
+    work(study, IDEAS, loss_of, trials=1)
+    git(study.folder, "switch", "-q", "-c", "autoresearch/toy-desk", "autoresearch/toy")
+    (study.folder / "sim.py").write_text("def evaluate(parameters, seed): return {'loss': 0}\n")
+    git(study.folder, "commit", "-qam", "tampered")
+    assert around(study.folder, "ls") == ""
+    assert around(study.folder, "git reset -q --hard autoresearch/toy") == ""
+
+
+def test_what_changes_between_two_tools_is_told_by_the_next(tmp_path: Path) -> None:
+    folder = call_study(tmp_path / "s").folder
+    assert around(folder, "ls") == ""
+    (folder / "sim.py").write_text("def evaluate(parameters, seed): return {'loss': 0}\n")
+    said = told(call(Event.PRE_TOOL_USE, folder, **bash("ls")))
+    assert "sim.py changed" in said
+
+
+@pytest.mark.parametrize("command", ["rm -rf .claude", "rm -r .codex", "mv .claude /elsewhere"])
+def test_the_hooks_are_not_the_agents_to_remove(tmp_path: Path, command: str) -> None:
+    folder = call_study(tmp_path / "s").folder
+    (folder / ".claude").mkdir()
+    (folder / ".codex").mkdir()
+    assert "hooks" in told(call(Event.PRE_TOOL_USE, folder, **bash(command)))

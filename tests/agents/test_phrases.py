@@ -86,3 +86,43 @@ def test_neither(prompt: str) -> None:
 @given(st.text(max_size=200))
 def test_any_text_is_read(prompt: str) -> None:
     assert wish(prompt) is None or isinstance(wish(prompt), tuple)
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "stop",
+        "Stop now.",
+        "wait, stop everything",
+        "Hold on",
+        "take a pause",
+        "Enough for tonight",
+        "never continue the loop",
+        "don't go autonomous any more",
+        "Stop. I'll say continue autonomously when ready",
+        "stop, continue the loop tomorrow",
+    ],
+)
+def test_a_plain_stop_is_one(prompt: str) -> None:
+    found = wish(prompt)
+    assert found is not None and not found[0]
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "we won't continue autonomously",
+        "no longer continue autonomously",
+        "I did not ask you to go autonomous",
+        "Instead of continue autonomously, ask",
+        "If I tell you to continue autonomously, what would you do?",
+        "how does it continue autonomously?",
+        "explain how to start the research loop",
+        "Why did you kick off a new experiment?",
+        "Would you like to go autonomous later?",
+        "the GC pause is long",
+        "early stopping: it should stop after 3 bad epochs",
+    ],
+)
+def test_what_is_only_talked_about_switches_nothing(prompt: str) -> None:
+    assert wish(prompt) is None

@@ -85,7 +85,7 @@ def test_the_next_trial(tmp_path: Path) -> None:
     assert "best: 1." in said and 'trial 1 "towards x"' in said
     assert 'trial 2: discard, "away"' in said
     assert "`git reset --hard autoresearch/toy`" in said
-    assert "edited in p.yaml" in said and "nightlab try -m" in said
+    assert "edited in p.yaml" in said and "nightlab try --by agent -m" in said
     assert "modal" not in said.lower() and "h100" not in said.lower()
 
 

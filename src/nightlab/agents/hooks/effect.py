@@ -15,6 +15,9 @@ from nightlab.agents.hooks.outline import Outline, outline_of
 from nightlab.agents.hooks.place import Place, loose_refs, packed_refs
 from nightlab.remember.replace import replace_file
 
+SETTINGS = (".claude/settings.json", ".codex/hooks.json", ".codex/config.toml")
+"""Where hooks are installed, below the study."""
+
 _LARGEST = 4_000_000
 """Bytes of a file that is read; of a larger one its size and times must do."""
 
@@ -75,7 +78,7 @@ class Snapshots:
 def take(place: Place, outline: Outline, last: Snapshot | None, waiting: bool) -> Snapshot:
     """How things stand now. What has the signature of last time is not read again."""
     before = last.files if last else {}
-    wanted = dict.fromkeys([*outline.protected, _program(place)])
+    wanted = dict.fromkeys([*outline.protected, place.program, *_settings(place)])
     files: dict[str, tuple[str, str]] = {}
     for count, path in enumerate(wanted):
         full = place.top / path
@@ -99,22 +102,35 @@ def take(place: Place, outline: Outline, last: Snapshot | None, waiting: bool) -
 def compare(place: Place, before: Snapshot, after: Snapshot) -> Difference:
     """What has changed between two snapshots.
 
-    Files that came with another branch count for nothing: the human's checkout is the human's.
+    A file that is as HEAD has it counts for nothing where HEAD stood still, or came to another
+    branch or to a campaign's commit: that is how files are put back.
     """
-    switched = before.branch != after.branch
+    elsewhere = before.branch != after.branch or after.head in after.tips.values()
+    still = before.head == after.head
     outline = outline_of(place)
     changed = tuple(
         path
         for path, (signature, digest) in before.files.items()
         if not _same((signature, digest), after.files.get(path) or _now(place, path))
-        and not (switched and _is_committed(place, path, outline.protected.get(path, "")))
+        and not (
+            (elsewhere or (still and _is_other(digest, place, path)))
+            and _is_committed(place, path, outline.protected.get(path, ""))
+        )
     )
     moved = tuple(name for name, tip in before.tips.items() if after.tips.get(name) != tip)
     return Difference(changed, moved, tuple(sorted({*before.pins} - {*after.pins})))
 
 
-def _program(place: Place) -> str:
-    return (place.study / "program.md").relative_to(place.top).as_posix()
+def _is_other(digest: str, place: Place, path: str) -> bool:
+    """Whether it held something else before, and not only another mode."""
+    return digest.removeprefix("run ") != _digest(place.top / path).removeprefix("run ")
+
+
+def _settings(place: Place) -> list[str]:
+    """The agents' settings that hold the hooks, where there are any."""
+    folder = place.study.relative_to(place.top)
+    found = [(folder / name).as_posix() for name in SETTINGS]
+    return [path for path in found if (place.top / path).exists()]
 
 
 def _now(place: Place, path: str) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from nightlab.agents.hooks.effect import SETTINGS
 from nightlab.agents.hooks.outline import Outline
 from nightlab.agents.hooks.place import Place, branch_of, git_folder
 from nightlab.agents.hooks.quoting import Word
@@ -61,6 +62,8 @@ class Guard:
         inside = self._relative(path)
         if path in (self.place.top, *self.place.top.parents, self.place.study):
             return f"{word.text} holds the study"
+        if any((self.place.study / name).is_relative_to(path) for name in SETTINGS):
+            return f"{word.text} holds the hooks, which are the human's"
         held = next(
             (n for n in self.outline.protected if inside and n.startswith(f"{inside}/")), ""
         )

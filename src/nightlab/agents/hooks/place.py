@@ -21,6 +21,11 @@ class Place:
     common: Path
 
     @property
+    def program(self) -> str:
+        """program.md, relative to the checkout's top."""
+        return (self.study / "program.md").relative_to(self.top).as_posix()
+
+    @property
     def home(self) -> Path:
         """Nightlab's folder for this study, as `open_study` has it."""
         inside = self.study.relative_to(self.top).as_posix()

@@ -43,9 +43,15 @@ def _effect(desk: Desk) -> str:
 def trouble(desk: Desk, before: Snapshot, now: Snapshot, found: Difference) -> str:
     """What must be put right, with the commands that do it; "" where nothing must."""
     lines = []
-    if found.files:
-        names = ", ".join(found.files[:10])
-        paths = paths_from(desk.place, found.files, desk.place.study)
+    harness = tuple(path for path in found.files if path != desk.place.program)
+    if len(harness) < len(found.files):
+        lines.append(
+            "program.md changed during this tool. If the tool did it, tell the human what it was;"
+            " if the human did, it is theirs: leave it as it is"
+        )
+    if harness:
+        names = ", ".join(harness[:10])
+        paths = paths_from(desk.place, harness, desk.place.study)
         lines.append(
             f"{names} changed during this tool, and may not: it is what results are measured by."
             f" Put it back: `{restoring(paths, before, now)}`"

@@ -19,7 +19,7 @@ def answer(payload: Payload, desk: Desk) -> Answer | None:
     last = snapshots.read()
     now = take(desk.place, desk.outline, last, waiting=True)
     snapshots.write(now)
-    if last is None or not last.waiting:
+    if last is None:
         return None
     told = trouble(desk, last, now, compare(desk.place, last, now))
     return context(Event.PRE_TOOL_USE, told) if told else None

@@ -15,7 +15,7 @@ _NEAR = 3
 _DEAD = 2
 _IDEAS = 3
 
-_TRY = '`nightlab try -m "summary" --hypothesis "why it should help"`'
+_TRY = '`nightlab try --by agent -m "summary" --hypothesis "why it should help"`'
 
 
 def set_up_prompt(outline: Outline, branch: str, tags: Sequence[str]) -> str:

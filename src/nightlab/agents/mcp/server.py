@@ -84,7 +84,8 @@ def _add_acting_tools(server: MCPServer, reading: Reading) -> None:
 
         `edits` are made in the best so far. Without any, what was edited in the checkout and not
         committed is put on top of the best. It takes as long as several runs of the experiment,
-        the first time those of the baseline too; its progress is told.
+        the first time those of the baseline too; its progress is told. Once a trial was begun it
+        gets its verdict: where the call is cancelled, the next session goes on with it.
         """
         return await _try(reading, context, summary, hypothesis, edits or [])
 
@@ -124,6 +125,8 @@ def _add_resources(server: MCPServer, reading: Reading) -> None:
 
 
 def _queue(reading: Reading, wish: Wish) -> dict[str, Any]:
+    if not wish.text.strip():
+        raise NightlabError("say what to try, in a sentence")
     study = reading.study()
     space = study.settings.change.free()
     check_values(wish.parameters, space, "values")

@@ -46,6 +46,8 @@ class Trying:
 
         Raises NightlabError where it was not tried, with the reason.
         """
+        if not summary.strip():
+            raise NightlabError("not tried: say what the change does, in `summary`")
         if edits:
             wish = Wish(0, summary, hypothesis, emitter, edits=self._pairs(edits))
         else:
