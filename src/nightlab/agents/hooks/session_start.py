@@ -55,6 +55,6 @@ def _campaign(desk: Desk) -> list[str]:
 def _how() -> list[str]:
     return [
         'measure an edit: `nightlab try --by agent -m "summary" --hypothesis "why"`; where it'
-        " stands: `nightlab status`; one trial: `nightlab show N`; how to go about it: `nightlab agent"
-        " skill`"
+        " stands: `nightlab status`; one trial: `nightlab show N`; how to go about it:"
+        " `nightlab agent skill`"
     ]
