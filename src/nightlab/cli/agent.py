@@ -106,6 +106,9 @@ def _change(agent: str, dry_run: bool, put: bool) -> None:
         raise NightlabError(f"no hooks for {agent!r}{mend}; there are: {', '.join(names)}")
     for line in change_hooks(_top(), Agent(agent), put=put, dry_run=dry_run):
         print_line(line)
+    here = Path.cwd()
+    if put and not any((each / "program.md").is_file() for each in (here, *here.parents)):
+        print_line("note: there is no program.md here, and hooks find a study by it: go there")
 
 
 def _top() -> Path:
