@@ -386,6 +386,163 @@ ROUND = {
     ),
 }
 
+ROUND |= {
+    "a layer of the model of the step": (
+        more(STEP, "        self.model.blocks = []\n"),
+        "sets self.model.blocks in Sgd.step (other), line 24",
+    ),
+    "an item of it": (more(STEP, "        self.model.blocks[0] = 1\n"), "self.model.blocks"),
+    "one that is gone": (more(STEP, "        del self.model.blocks\n"), "self.model.blocks"),
+    "one in place": (more(STEP, "        self.model.blocks.clear()\n"), "self.model.blocks"),
+    "one by a getter": (
+        more(STEP, "        getattr(self, 'model').blocks = []\n"),
+        "sets getattr.blocks",
+    ),
+    "one of a local name": (
+        more(STEP, "        m = self.model\n        m.blocks = []\n"),
+        "sets m.blocks",
+    ),
+    "one of a local name that sounds well": (
+        more(STEP, "        optimizer = self.model\n        optimizer.blocks = []\n"),
+        "sets self.model.blocks",
+    ),
+    "a list of it under a local name": (
+        more(STEP, "        m = self.model\n        b = m.blocks\n        b.clear()\n"),
+        "sets m.blocks",
+    ),
+    "a model that is made anew": (
+        more(STEP, "        self.model.__init__(1)\n"),
+        "sets self.model.__init__",
+    ),
+    "one of the argument": (
+        MODULE.replace("    return Sgd(", "    model.blocks = []\n    return Sgd("),
+        "sets model.blocks in make_optimizer (other)",
+    ),
+    "one by setattr": (
+        more(STEP, "        setattr(self.model, 'blocks', [])\n"),
+        "sets self.model.blocks",
+    ),
+    "one of the model of an optimizer": (
+        more(STEP, "        self.optimizer.model.blocks = []\n"),
+        "sets self.optimizer.model.blocks",
+    ),
+    "a patch": (
+        more(STEP, "        import unittest.mock as m\n        m.patch.object(Net, 'x').start()\n"),
+        "imports unittest.mock",
+    ),
+    "a patch that is imported above": (
+        MODULE.replace("import os\n", "import os\nfrom unittest.mock import patch\n").replace(
+            STEP, STEP + "        patch.object(Net, 'forward', None).start()\n"
+        ),
+        "uses patch in Sgd.step",
+    ),
+    "a patch of a mapping": (
+        more(STEP, "        from mock import patch\n        patch.dict(LIMITS, low=2).start()\n"),
+        "imports mock",
+    ),
+    "a monkeypatch": (
+        more(STEP, "        self.monkeypatch.setattr(Net, 'forward', None)\n"),
+        "uses setattr",
+    ),
+    "a method that is bound": (
+        more(STEP, "        import types\n        self.f = types.MethodType(print, self.m)\n"),
+        "uses MethodType",
+    ),
+    "a method that is imported to be bound": (
+        more(STEP, "        from types import MethodType\n"),
+        "imports types",
+    ),
+    "setattr of object": (
+        more(STEP, "        object.__setattr__(self.model, 'blocks', [])\n"),
+        "uses __setattr__",
+    ),
+    "setattr under another name": (
+        more(STEP, "        put = setattr\n        put(self.model, 'blocks', [])\n"),
+        "uses setattr",
+    ),
+    "a table of attributes": (more(STEP, "        vars(self.m)['x'] = 1\n"), "uses vars"),
+    "the dictionary of an object": (
+        more(STEP, "        self.m.__dict__['x'] = 1\n"),
+        "uses __dict__",
+    ),
+    "a class of both kinds": (
+        MODULE.replace(
+            "def train(", "class Fake(torch.optim.Optimizer, nn.Module): ...\ndef train("
+        ),
+        "adds class Fake (other)",
+    ),
+    "a nested class of both kinds": (
+        more(STEP, "        class Fake(torch.optim.Optimizer, nn.Module): ...\n"),
+        "defines class Fake in Sgd.step (other)",
+    ),
+}
+
+LIT = """\
+import torch
+from torch import nn, optim
+
+
+class Net(nn.Module):
+    def forward(self, x):
+        return x
+
+    def configure_optimizers(self):
+        return optim.SGD(self.parameters())
+
+
+class Fake(optim.Optimizer, nn.Module):
+    def step(self):
+        return 1
+"""
+RETURN = "        return optim.SGD"
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("self.blocks = self.blocks[:1]", "sets self.blocks in Net.configure_optimizers (archit"),
+        ("self.forward = lambda x: x * 0", "sets self.forward in Net.configure_optimizers"),
+        ("self.blocks[0].by = 1", "sets self.blocks.by"),
+        ("self.blocks.pop()", "sets self.blocks"),
+        ("self.lr.model.blocks = []", "sets self.lr.model.blocks"),
+        ("setattr(self, 'blo' + 'cks', [])", "sets self.?"),
+        ("object.__setattr__(self, 'blocks', [])", "sets self.blocks"),
+        ("me = self; me.blocks = []", "sets me.blocks"),
+        ("self.optimizer = 1; self.lr = 2; self.scheduler.by = 3", ""),
+        ("for w in self.parameters(): w.grad = None", ""),
+        ("opt = optim.SGD(self.parameters()); opt.defaults['lr'] = 1; return opt", ""),
+    ],
+)
+def test_a_module_s_optimizer_sets_nothing_of_the_module(line: str, says: str) -> None:
+    new = LIT.replace(RETURN, f"        {line}\n{RETURN}")
+    said = refusal("optimizer", new, LIT, space={})
+    assert says in said
+    assert bool(said) == bool(says)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("self.optimizer.step = lambda: 0", "sets self.optimizer.step in Net.forward (optimizer)"),
+        ("self.trainer.steps = 1", "(training)"),
+        ("self.trainer.optimizers.clear()", "sets self.trainer.optimizers"),
+        ("setattr(self.opt, 'zero_grad', None)", "sets self.opt.zero_grad"),
+        ("from unittest import mock", "imports unittest"),
+        ("self.head = self.tail; self.head.weight = self.tail.weight; self.lr = 1", ""),
+        ("self.blocks.append(1); self.config.scale = 2; self.decay = 3", ""),
+    ],
+)
+def test_a_module_sets_nothing_of_an_optimizer(line: str, says: str) -> None:
+    new = LIT.replace("        return x\n", f"        {line}\n        return x\n")
+    said = refusal("architecture", new, LIT, space={})
+    assert says in said
+    assert bool(said) == bool(says)
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_a_class_of_both_kinds_is_of_no_narrow_scope(scope: str) -> None:
+    assert "(other)" in refusal(scope, LIT.replace("return 1", "return 2"), LIT, space={})
+
 
 @pytest.mark.parametrize("name", ROUND)
 def test_ways_round_the_scope_are_seen(name: str) -> None:
@@ -404,6 +561,14 @@ def test_ways_round_the_scope_are_seen(name: str) -> None:
     "new",
     [
         more(STEP, "        self.state[self] = {}\n        w = self.w\n        w.grad = None\n"),
+        more(
+            STEP, "        g = self.param_groups[0]\n        g['lr'] = 1\n        g.update(a=1)\n"
+        ),
+        more(STEP, "        s = self.state[0]\n        s['m'] = 1\n        self.seen.append(1)\n"),
+        more(
+            STEP,
+            "        for p in self.ps:\n            p.data[0] = 1\n            p.lr_scale = 2\n",
+        ),
         more(STEP, "        seen = []\n        seen.append(math.pi)\n        Sgd.last = seen\n"),
         more(STEP, "\n    def zero(self):\n        setattr(self, 'count' + 's', 0)\n"),
         MODULE.replace("LR = 0.1", "LR = 0.2\nMOMENTUM = 0.9"),
@@ -531,6 +696,82 @@ INI = "; HYPERPARAMETERS\nlr = 1\n; END HYPERPARAMETERS\n"
 def test_other_files(path: str, old: str, new: str, within: set[str]) -> None:
     assert {s for s in SCOPES if not refusal(s, new, old, path, space={})} == within
     assert refusal("all", new, old, path) == ""
+
+
+LINES = '# HYPERPARAMETERS\nLR=0.5\nNAME="adam"\n# END HYPERPARAMETERS\ntrain\n'
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new"),
+    [
+        ("run.sh", "0.5", '0.5; echo "val_loss: 0.1"; exit 0'),
+        ("run.sh", "0.5", '0.5 ; echo "val_loss: 0.1"'),
+        ("run.sh", "0.5", "0.5 exec"),
+        ("run.sh", "0.5", "0.5 || exit"),
+        ("run.sh", "0.5", "0.5 & exit"),
+        ("run.sh", "0.5", "0.5 > log"),
+        ("run.sh", "0.5", "<(cmd)"),
+        ("run.sh", "0.5", "$(cmd)"),
+        ("run.sh", "0.5", "$OTHER"),
+        ("run.sh", "0.5", "`cmd`"),
+        ("run.sh", "0.5", "0.5 \\"),
+        ("run.sh", "0.5", "0.5#;exit"),
+        ("run.sh", "0.5", ""),
+        ("run.sh", '"adam"', '"$(cmd)"'),
+        ("run.sh", '"adam"', '"`cmd`"'),
+        ("run.sh", '"adam"', '"adam"; exit'),
+        ("run.sh", '"adam"', '"a"$(cmd)"b"'),
+        ("run.sh", '"adam"', "'$(cmd)'"),
+        ("run.sh", '"adam"', "'`cmd`'"),
+        ("run.sh", '"adam"', "'a'; exit; 'b'"),
+        ("run.jl", '"adam"', '"$(run(`cmd`))"'),
+        ("run.jl", "0.5", "exit()"),
+        ("run.jl", "0.5", "1 // exit()"),
+        ("run.rb", '"adam"', '"#{exit}"'),
+        ("run.rb", "0.5", "exit"),
+        ("run.swift", '"adam"', '"\\(exit(0))"'),
+        ("run.m", '"adam"', '"a\\" ; exit ; "'),
+        ("run.pl", '"adam"', '"@{[exit]}"'),
+        ("run.js", "0.5", "[exit]"),
+    ],
+)
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_value_of_another_language_is_no_code(
+    path: str, old: str, new: str, marked: bool
+) -> None:
+    text = LINES if marked else LINES.replace("HYPERPARAMETERS", "")
+    new = text.replace(old, new)
+    space = {} if marked else dict.fromkeys(("LR", "NAME"), SPACE["MATRIX_LR"])
+    for scope in ("hyperparameters", "optimizer"):
+        assert refusal(scope, new, text, path, space=space)
+        moved = text.replace("0.5", "0.4")
+        assert refusal(scope, moved, text, path, space=space) == ""
+    assert refusal("all", new, text, path, space=space) == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new"),
+    [
+        ("run.sh", "0.5", "1e-3"),
+        ("run.sh", "0.5", "-.25"),
+        ("run.sh", "0.5", "true"),
+        ("run.sh", "0.5", "cosine"),
+        ("run.sh", "0.5", "1,2,3"),
+        ("run.sh", '"adam"', "muon"),
+        ("run.sh", '"adam"', "'a; b | c'"),
+        ("run.sh", '"adam"', '"a (b) # c, 100 @ 3"'),
+        ("run.rb", "0.5", "0.25"),
+        ("run.jl", '"adam"', '"C:\\\\data"'),
+    ],
+)
+def test_a_literal_of_another_language_is_a_value(path: str, old: str, new: str) -> None:
+    assert refusal("hyperparameters", LINES.replace(old, new), LINES, path, space={}) == ""
+
+
+def test_who_runs_a_script_is_no_comment() -> None:
+    old = "#!/bin/sh\n" + LINES
+    new = old.replace("/bin/sh", "/bin/true").replace("0.5", "0.4")
+    assert refusal("hyperparameters", new, old, "run.sh", space={})
 
 
 def test_files_that_come_and_go() -> None:

@@ -67,3 +67,10 @@ def imported(node: ast.AST) -> Iterator[tuple[str, str, str]]:
         for alias in node.names:
             name = alias.asname or alias.name
             yield name, f"{module}.{alias.name}", name
+
+
+def root_of(node: ast.AST) -> str:
+    """The name that a chain of attributes and subscripts begins with; "" where there is none."""
+    while isinstance(node, (ast.Attribute, ast.Subscript, ast.Starred)):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
-from nightlab.change.about.names import scoped
+from nightlab.change.about.names import root_of, scoped
 from nightlab.change.about.pieces import Kind, Piece, Source
 from nightlab.change.about.words import (
     ARCHITECTURE,
@@ -62,7 +62,7 @@ class Outline:
         dotted = self.dotted(base.value if isinstance(base, ast.Subscript) else base)
         for piece in self.source.named(dotted):
             if isinstance(piece.node, ast.ClassDef) and dotted not in seen:
-                return self._by_bases(piece.node, seen | {dotted})
+                return self.of_bases(piece.node, seen | {dotted})
         if "torch.autograd" in dotted:
             return NOTHING
         return BASES.get(dotted.rsplit(".", 1)[-1]) or _by_library(dotted)
@@ -89,7 +89,7 @@ class Outline:
     def _own_optimizer(self, name: str) -> Categories:
         for piece in self.source.named(name) if name else ():
             if isinstance(piece.node, ast.ClassDef):
-                found = self._by_bases(piece.node)
+                found = self.of_bases(piece.node)
                 return found if found == OPTIMIZER else NOTHING
         return NOTHING
 
@@ -103,13 +103,13 @@ class Outline:
         if piece.inside:
             return self._member(piece)
         if isinstance(piece.node, ast.ClassDef):
-            return self._by_bases(piece.node) or by_words(piece.name, FUNCTIONS)
+            return self.of_bases(piece.node) or by_words(piece.name, FUNCTIONS)
         return by_words(piece.name, FUNCTIONS) or self._by_constructs(piece)
 
     def _constant(self, piece: Piece) -> Categories:
         if piece.inside:
             found = by_words(piece.name.rsplit(".", 1)[-1], CONSTANTS)
-            owner = self._class_of(piece)
+            owner = self.of_owner(piece)
             return found or (owner if owner in FIRM or piece.kind is Kind.COMPUTED else NOTHING)
         if piece.name in self.space:
             return of_constant(piece.name, self.space)
@@ -118,14 +118,16 @@ class Outline:
 
     def _member(self, piece: Piece) -> Categories:
         """A method: of its class's category; in a class of none, as a function is."""
-        name, owner = piece.name.rsplit(".", 1)[-1], self._class_of(piece)
+        name, owner = piece.name.rsplit(".", 1)[-1], self.of_owner(piece)
         if owner in FIRM:
             return LIGHTNING.get(name, owner)
+        if self._is_mixed(piece):
+            return OTHER
         return by_words(name, FUNCTIONS) or self._by_constructs(piece) or owner
 
     def _statement(self, piece: Piece) -> Categories:
         if piece.inside:
-            return self._class_of(piece)
+            return self.of_owner(piece)
         targets = getattr(piece.node, "targets", [getattr(piece.node, "target", None)])
         if isinstance(piece.node, (ast.Assign, ast.AugAssign, ast.AnnAssign)):
             roots = {root_of(target) for target in targets if target is not None}
@@ -133,12 +135,19 @@ class Outline:
             return found[0] if len(found) == 1 and "" not in roots else OTHER
         return self._by_constructs(piece) & TRAINING
 
-    def _class_of(self, piece: Piece) -> Categories:
+    def of_owner(self, piece: Piece) -> Categories:
+        """What the class is about that a piece stands in."""
         heads = [each for each in self.source.named(piece.inside) if each.kind is Kind.CLASS]
         return self.of(heads[-1]) if heads else NOTHING
 
-    def _by_bases(self, node: ast.ClassDef, seen: frozenset[str] = frozenset()) -> Categories:
-        return frozenset(c for base in node.bases for c in self.of_class(base, seen))
+    def of_bases(self, node: ast.ClassDef, seen: frozenset[str] = frozenset()) -> Categories:
+        """What a class is about by all its bases; `other` where it is of several kinds."""
+        found = frozenset(c for base in node.bases for c in self.of_class(base, seen))
+        return OTHER if len(found) > 1 else found
+
+    def _is_mixed(self, piece: Piece) -> bool:
+        heads = [each.node for each in self.source.named(piece.inside)]
+        return any(isinstance(n, ast.ClassDef) and self.of_bases(n) == OTHER for n in heads)
 
     def _by_constructs(self, piece: Piece) -> Categories:
         """What it builds, where that is one thing; a step of training stands above the others."""
@@ -165,13 +174,6 @@ class Outline:
             piece.kind is not Kind.VALUE or found <= {*ARCHITECTURE, *OPTIMIZER}
         )
         return frozenset(found) if settled else NOTHING
-
-
-def root_of(node: ast.AST) -> str:
-    """The name that a chain of attributes and subscripts begins with; "" where there is none."""
-    while isinstance(node, (ast.Attribute, ast.Subscript, ast.Starred)):
-        node = node.value
-    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _by_library(dotted: str) -> Categories:

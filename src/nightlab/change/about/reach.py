@@ -10,11 +10,13 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from nightlab.change.about.names import scoped, stored_names
-from nightlab.change.about.outline import Outline, root_of
+from nightlab.change.about.names import root_of, scoped, stored_names
+from nightlab.change.about.outline import Outline
 from nightlab.change.about.pieces import Kind, Piece
 from nightlab.change.about.words import ARCHITECTURE, OTHER, Categories
+from nightlab.change.about.writes import MUTATORS, writes
 
+_SETTERS = ("setattr", "delattr")
 _CALLS = frozenset(
     ("exec", "eval", "compile", "__import__", "globals", "locals", "vars", "__builtins__")
 )
@@ -28,6 +30,12 @@ _ATTRIBUTES = frozenset(
         "__kwdefaults__",
         "__builtins__",
         "__subclasses__",
+        "__bases__",
+        "__get__",
+        "__setstate__",
+        *_SETTERS,
+        "setitem",
+        "delitem",
         "_getframe",
         "f_globals",
         "f_locals",
@@ -35,12 +43,16 @@ _ATTRIBUTES = frozenset(
     )
 )
 _MODULES = frozenset(
-    ("importlib", "runpy", "ctypes", "gc", "inspect", "builtins", "code", "__main__", "pickle")
+    (
+        *("importlib", "runpy", "ctypes", "gc", "inspect", "builtins", "code", "__main__"),
+        *("pickle", "unittest", "mock", "pytest", "_pytest", "wrapt"),
+    )
 )
-_MUTATORS = frozenset(
-    ("append", "extend", "insert", "update", "pop", "popitem", "clear", "remove", "setdefault")
+_BINDERS = frozenset(("types.MethodType", "types.FunctionType", "types.CodeType"))
+_HOOKS = (
+    *("register_forward", "register_full_backward", "register_module", "add_module"),
+    *("register_buffer", "register_parameter", "set_submodule"),
 )
-_HOOKS = ("register_forward", "register_full_backward", "register_module", "add_module")
 _BUILT_IN = ("forward", "__call__", "_call_impl")
 
 
@@ -59,9 +71,14 @@ def reaches(piece: Piece, outline: Outline) -> Iterator[Reach]:
     for name in sorted(piece.binds - {piece.name} if piece.kind is not Kind.IMPORT else ()):
         if piece.kind is not Kind.STATEMENT and outline.source.named(name):
             yield Reach(f"sets {name}", outline.of_name(name), name, piece.line)
+    called = {id(n.func) for n in ast.walk(piece.node) if isinstance(n, ast.Call)}
     for node, local in scoped(piece.node):
+        if isinstance(node, ast.Name) and node.id in _SETTERS and id(node) not in called:
+            yield Reach(f"uses {node.id}", OTHER, node.id, node.lineno)
         for what, about in _found(node, local, outline):
             yield Reach(what, about, ast.dump(node), getattr(node, "lineno", piece.line))
+    for node, what, about in writes(piece, outline):
+        yield Reach(what, about, ast.dump(node), getattr(node, "lineno", piece.line))
     for node, what, about in outline.constructs(piece.node):
         yield Reach(f"uses {what}", about, ast.dump(node), getattr(node, "lineno", piece.line))
     if piece.kind in (Kind.FUNCTION, Kind.CLASS):
@@ -73,7 +90,8 @@ def _found(
 ) -> Iterator[tuple[str, Categories]]:
     if isinstance(node, ast.Name) and node.id not in local:
         module = outline.source.imports.get(node.id, "").split(".")[0]
-        if node.id in _CALLS or module in _MODULES:
+        bound = outline.dotted(node) in _BINDERS
+        if node.id in _CALLS or module in _MODULES or bound:
             yield f"uses {node.id}", OTHER
     elif isinstance(node, (ast.Attribute, ast.Subscript)):
         yield from _attribute(node, local, outline)
@@ -82,7 +100,7 @@ def _found(
     elif isinstance(node, ast.Call):
         yield from _call(node, local, outline)
     elif isinstance(node, ast.ClassDef):
-        about = frozenset(c for base in node.bases for c in outline.of_class(base))
+        about = outline.of_bases(node)
         if about and not outline.source.named(node.name):
             yield f"defines class {node.name}", about
 
@@ -91,7 +109,7 @@ def _attribute(
     node: ast.Attribute | ast.Subscript, local: frozenset[str], outline: Outline
 ) -> Iterator[tuple[str, Categories]]:
     name = node.attr if isinstance(node, ast.Attribute) else ""
-    if name in _ATTRIBUTES or outline.dotted(node) == "sys.modules":
+    if name in _ATTRIBUTES or outline.dotted(node) in ("sys.modules", *_BINDERS):
         yield f"uses {name}", OTHER
     if name.startswith(_HOOKS):
         yield f"uses {name}", ARCHITECTURE
@@ -120,7 +138,7 @@ def _call(
     node: ast.Call, local: frozenset[str], outline: Outline
 ) -> Iterator[tuple[str, Categories]]:
     called = node.func
-    if isinstance(called, ast.Name) and called.id in ("setattr", "delattr") and node.args:
+    if isinstance(called, ast.Name) and called.id in _SETTERS and node.args:
         target, name = node.args[0], node.args[1] if len(node.args) > 1 else None
         shown = f"{called.id} of {ast.unparse(target)}"
         root = root_of(target)
@@ -133,7 +151,7 @@ def _call(
     elif isinstance(called, ast.Attribute) and called.attr in ("__setattr__", "__delattr__"):
         if not (node.args and ast.unparse(node.args[0]) == "self"):
             yield f"uses {called.attr}", OTHER
-    elif isinstance(called, ast.Attribute) and called.attr in _MUTATORS:
+    elif isinstance(called, ast.Attribute) and called.attr in MUTATORS:
         root = root_of(called.value)
         module = root in outline.source.imports
         if root and root not in local and (not module or isinstance(called.value, ast.Attribute)):
@@ -144,7 +162,8 @@ def _import(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, Categories
     names = [alias.name for alias in node.names]
     modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else names
     for module in modules:
-        if module.split(".")[0] in _MODULES:
+        told = {f"{module}.{name}" for name in names}
+        if module.split(".")[0] in _MODULES or told & _BINDERS:
             yield f"imports {module}", OTHER
 
 

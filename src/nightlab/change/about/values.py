@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from pathlib import PurePath
 from typing import Any
 
 from nightlab.change.about.part import Deed, Part
@@ -15,6 +17,11 @@ from nightlab.program.space import Parameter
 from nightlab.types import NightlabError
 
 Space = Mapping[str, Parameter]
+
+_NUMBER = re.compile(r"[+-]?(?:0[xX][0-9a-fA-F]+|(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)")
+_WORD = re.compile(r"(?!.*(?://|--))[\w.+:/,-]+%?")
+_QUOTED = re.compile(r"\"(?:[^\"\\$`#@]|\\[\\nt]|[#@](?![{$@\[]))*\"|'(?:[^'\\$`]|\$(?!\())*'")
+_A_WORD_MAY_CALL = (".rb", ".cr", ".ex", ".exs", ".pl", ".pm", ".m", ".pas", ".scala", ".groovy")
 
 
 def keys_that_differ(
@@ -58,10 +65,15 @@ def lines_that_differ(
         return None
     rest, values = [], []
     for content, constants in zip((old, new), found, strict=True):
-        ours = {n: c for n, c in constants.items() if marked or n in space}
+        ours = {
+            name: c
+            for name, c in constants.items()
+            if (marked or name in space) and is_bare_literal(path, content[c.start : c.end])
+        }
         for constant in sorted(ours.values(), key=lambda c: -c.start):
             content = content[: constant.start] + b"0" + content[constant.end :]
-        rest.append(normal_form(path, content))
+        run_by = [line for line in content.splitlines()[:1] if line.startswith(b"#!")]
+        rest.append((run_by, normal_form(path, content)))
         values.append({name: constant.value for name, constant in ours.items()})
     if rest[0] != rest[1] or values[0].keys() != values[1].keys():
         return None
@@ -70,6 +82,21 @@ def lines_that_differ(
         for n, value in values[1].items()
         if (type(value), value) != (type(values[0][n]), values[0][n])
     ]
+
+
+def is_bare_literal(path: str, raw: bytes) -> bool:
+    """Whether a number, true, false or a text stands there, which no language would run.
+
+    A word without quotes may be a call in some languages, and text in quotes may hold one.
+    """
+    try:
+        text = raw.decode().strip()
+    except UnicodeDecodeError:
+        return False
+    if text.lower() in ("true", "false") or _NUMBER.fullmatch(text) or _QUOTED.fullmatch(text):
+        return True
+    called = PurePath(path).suffix.lower() in _A_WORD_MAY_CALL
+    return not called and bool(_WORD.fullmatch(text))
 
 
 def names_that_differ(path: str, old: bytes | None, new: bytes | None) -> frozenset[str]:
