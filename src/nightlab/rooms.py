@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from nightlab.change.about.topics import topic_of_parameter
 from nightlab.change.build import Builder
 from nightlab.change.files import build_surface
 from nightlab.change.repository import Repository
@@ -19,9 +20,12 @@ from nightlab.judge.abort import Watch
 from nightlab.judge.seedwise import SeedwiseJudge
 from nightlab.judge.settings import JudgeSettings
 from nightlab.program import Program
+from nightlab.program.space import Space
 from nightlab.propose import FullPurse, Proposer, Purse, Queue, Setting
 from nightlab.propose.build import build_proposer
 from nightlab.propose.queue import Nobody, OneOf, QueueProposer
+from nightlab.remember.ledger import Ledger
+from nightlab.remember.memory.past import Recall
 from nightlab.run import OnProgress, Runner
 from nightlab.run import Setting as RunSetting
 from nightlab.run.build import build_confinement, build_runner
@@ -31,7 +35,7 @@ from nightlab.run.sandbox import Tested
 from nightlab.run.sandbox.choose import choose_sandbox
 from nightlab.run.sandbox.surroundings import Surroundings
 from nightlab.settings import Settings
-from nightlab.types import NightlabError
+from nightlab.types import History, Memory, NightlabError
 
 
 @dataclass
@@ -92,9 +96,10 @@ class Rooms:
         programs: Programs | None = None,
         queue: Queue | None = None,
         wish: int | None = None,
+        recall: Callable[[History], Memory] | None = None,
     ) -> Proposer:
         """The proposer that the program names, behind the queue of ideas: or one idea alone."""
-        setting = self.propose_setting(purse, programs, queue)
+        setting = self.propose_setting(purse, programs, queue, recall)
         if queue and wish is not None:
             return QueueProposer(Nobody(), OneOf(queue, wish), setting)
         found = build_proposer(self.settings.propose, setting)
@@ -105,6 +110,7 @@ class Rooms:
         purse: Purse | None = None,
         programs: Programs | None = None,
         queue: Queue | None = None,
+        recall: Callable[[History], Memory] | None = None,
     ) -> Setting:
         """What a proposer may know."""
         programs = programs or self.programs()
@@ -129,7 +135,20 @@ class Rooms:
             waiting=queue.pending if queue else tuple,
             progress=lambda log: new_progress(log, 0)[0],
             folder=self.folder,
+            memory=recall or (lambda history: Memory()),
+            kinds=self.kinds,
         )
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """What each parameter of the space is about, as `attention`."""
+        space = self.settings.change.space
+        return {name: topic_of_parameter(name, space) for name in space}
+
+    def recall(self, ledger: Ledger, tag: str = "") -> Recall:
+        """The memory of the study, for the campaign `tag`."""
+        patience = self.settings.remember.patience
+        return Recall(ledger, Space(self.settings.change.space), self.kinds, patience, tag)
 
     @property
     def judge_settings(self) -> JudgeSettings:

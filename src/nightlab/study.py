@@ -327,12 +327,14 @@ class Study:
             if new and tag in known:
                 raise NightlabError(f"campaign {tag!r} exists; choose another --tag, or drop --new")
             account = Account()
-            proposer = proposer or self.rooms.proposer(account, programs, Wishes(ledger), wish)
+            recall = self.rooms.recall(ledger)
+            queue = Wishes(ledger)
+            proposer = proposer or self.rooms.proposer(account, programs, queue, wish, recall)
             watch = self.rooms.watch()
             isolation = "none" if runner else self.rooms.sandbox.name
             hear = _both(watch.hear, on_progress)
             runner = runner or self.rooms.runner(hear, keep_open=(lock.fd,))
-            chosen = self.begin(tag, ledger) if begin else (tag or known[-1])
+            recall.tag = chosen = self.begin(tag, ledger) if begin else (tag or known[-1])
             lock.rename(chosen)
             campaign = self._campaign(chosen, ledger, on_event)
             campaign.isolation = isolation

@@ -25,6 +25,7 @@ from nightlab.propose import NothingToPropose, Proposer
 from nightlab.remember.events import (
     AbortWeighed,
     CallBegan,
+    ClaimMade,
     Event,
     IdeaTaken,
     IncumbentReviewed,
@@ -56,6 +57,9 @@ from nightlab.types import (
 
 REFUSALS = 20
 """After this many refusals in a row a campaign stops: its proposer has run dry."""
+
+_CLAIMS = 3
+"""So many claims of one idea are taken down."""
 
 OnEvent = Callable[[Event], None]
 
@@ -322,7 +326,7 @@ class Campaign:
                 continue
             self._open(change)
             return True
-        last = self.state.last_refusal
+        last = self.state.refusals[-1] if self.state.refusals else None
         why = f"; the last, {last.summary!r}: {last.reason}" if last else ""
         self.exhausted = f"{REFUSALS} ideas in a row were refused{why}"
         return False
@@ -348,6 +352,8 @@ class Campaign:
         commit = self.repository.commit(parent.commit, dict(change.files), subject_line(idea))
         trial = len(self.state.trials) + 1
         self._add(telling.opened(trial, change, commit, parent.commit))
+        for claim in idea.claims[:_CLAIMS]:
+            self._add(ClaimMade(one_line(claim, 200), idea.emitter))
         if idea.wish:
             self._add(IdeaTaken(idea.wish, trial))
 

@@ -31,6 +31,9 @@ def opened(trial: int, change: Change, commit: str, parent: str) -> TrialOpened:
         state=change.state,
         fingerprint=change.fingerprint,
         edited=bool(idea.files),
+        about=dict(change.about),
+        predicted=idea.predicted,
+        why=one_line(idea.why, 400),
     )
 
 
@@ -45,6 +48,7 @@ def amended(trial: int, why: str, change: Change, commit: str) -> TrialAmended:
         lines=change.lines,
         state=change.state,
         fingerprint=change.fingerprint,
+        about=dict(change.about),
     )
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 from nightlab.change import Edits, Files, Refused, Surface, some
+from nightlab.change.about import find_parts
+from nightlab.change.about.topics import count_topics, topic_of_parameter
 from nightlab.change.normal import diff_fingerprint, digest, line_count, normal_form
 from nightlab.change.overlay import Overlay
 from nightlab.change.repository import CommittedFiles
@@ -75,7 +78,24 @@ class Builder:
             ),
             state=self.state(incumbent, edits),
             fingerprint=diff_fingerprint(diff),
+            about=self._about(idea, edits, incumbent),
         )
+
+    def _about(self, idea: Idea, edits: Edits, incumbent: Files) -> dict[str, int]:
+        """How many of its parts are about what. Values alone need no look at the text."""
+        if not idea.files:
+            return dict(
+                Counter(topic_of_parameter(n, self.space.parameters) for n in idea.parameters)
+            )
+        try:
+            parts = [
+                part
+                for path, new in edits.items()
+                for part in find_parts(path, incumbent.get(path), new, self.space.parameters)
+            ]
+        except NightlabError:  # what does not compile is refused elsewhere
+            return {}
+        return count_topics(parts)
 
     def _applied(self, idea: Idea, incumbent: Files) -> Edits:
         try:

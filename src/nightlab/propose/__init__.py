@@ -10,7 +10,7 @@ from typing import Protocol
 
 from nightlab.program.policy import Policy
 from nightlab.program.space import Space
-from nightlab.types import Command, Exit, History, Idea, Trial, Usage, Wish
+from nightlab.types import Command, Exit, History, Idea, Memory, Trial, Usage, Wish
 
 
 class NothingToPropose(Exception):
@@ -136,7 +136,8 @@ class Setting:
     `execute` runs a program confined, `merge` applies edits to a commit. `budget` is that of a run,
     in words; `waiting` are the ideas in line, `progress(log)` what progress lines of a run's log
     say: the fraction of its budget, and values.
-    `folder` is the study's own, where its presets lie.
+    `folder` is the study's own, where its presets lie. `memory(history)` is what the study has
+    learned, earlier campaigns among it; `kinds` says what each parameter is about, as `attention`.
     """
 
     space: Space
@@ -155,6 +156,8 @@ class Setting:
     waiting: Callable[[], Sequence[Wish]] = lambda: ()
     progress: Callable[[Path], Sequence[tuple[float, Mapping[str, float]]]] = lambda log: ()
     folder: Path = Path()
+    memory: Callable[[History], Memory] = lambda history: Memory()
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
 
 __all__ = [

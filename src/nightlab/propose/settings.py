@@ -79,6 +79,22 @@ class ProposeSettings(Section):
     role: str = ""
     """Of `model` and `agent`: how to go about it, in a sentence or two, as `Simplify.`"""
 
+    emitters: tuple[str, ...] = ()
+    """Of `emitters`: which of the seven, as `[local_tuner, simplifier]`; all if not given."""
+
+    floor: float = Field(default=0.05, ge=0.0, le=0.5)
+    """Of `emitters`: the least share of the trials that each of them gets. In a list: the least
+    share that this proposer gets. The rest goes to what has brought keeps for its cost.
+    """
+
+    decay: float = Field(default=1.0, gt=0.0, le=1.0)
+    """Of `emitters`, and in a list: how much of what was learned about who brings keeps is still
+    believed after each further trial. 1 forgets nothing.
+    """
+
+    name: str | None = None
+    """What the ideas of this proposer are signed with, where a list has two of a kind."""
+
     at_once: int | None = Field(default=None, ge=1)
     """Of `search`: how many parameters one change moves at most, the largest moves first.
 

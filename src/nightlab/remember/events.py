@@ -94,6 +94,9 @@ class TrialOpened(Event):
     state: str
     fingerprint: str
     edited: bool = False
+    about: dict[str, int] = field(default_factory=dict)
+    predicted: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,24 @@ class TrialAmended(Event):
     lines: int
     state: str
     fingerprint: str
+    about: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ClaimMade(Event):
+    """Somebody holds a sentence to be so: a model in a campaign, a human for the whole study."""
+
+    kind: ClassVar[str] = "claim_made"
+    claim: str
+    source: str
+
+
+@dataclass(frozen=True)
+class ClaimDropped(Event):
+    """A human takes a sentence back."""
+
+    kind: ClassVar[str] = "claim_dropped"
+    claim: str
 
 
 @dataclass(frozen=True)
@@ -256,6 +277,8 @@ KINDS: dict[str, type[Event]] = {
         ChangeRefused,
         TrialOpened,
         TrialAmended,
+        ClaimMade,
+        ClaimDropped,
         CallBegan,
         Spent,
         IdeaQueued,

@@ -135,15 +135,19 @@ class Ledger:
             for (campaign, number, at, _, _), event in zip(rows, events, strict=True)
         ]
 
-    def campaign_before(self, campaign: str) -> str | None:
-        """The tag of the campaign that was begun last before this one."""
+    def campaigns_as_begun(self) -> list[str]:
+        """The tags of all campaigns, the one that was begun last at the end."""
         with self._reading():
             rows = self._db.execute(
                 "SELECT campaign FROM events WHERE campaign != ? GROUP BY campaign"
                 " ORDER BY MIN(id)",
                 (STUDY,),
             )
-            tags = [tag for (tag,) in rows]
+            return [tag for (tag,) in rows]
+
+    def campaign_before(self, campaign: str) -> str | None:
+        """The tag of the campaign that was begun last before this one."""
+        tags = self.campaigns_as_begun()
         return tags[tags.index(campaign) - 1] if campaign in tags[1:] else None
 
     @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 from typing import Any
@@ -12,6 +13,7 @@ from nightlab.remember.events import (
     CallBegan,
     CampaignBegan,
     ChangeRefused,
+    ClaimMade,
     Event,
     IdeaTaken,
     Imported,
@@ -33,6 +35,7 @@ from nightlab.types import (
     History,
     Outcome,
     Purpose,
+    Refusal,
     Run,
     Trial,
     Usage,
@@ -43,6 +46,9 @@ _PURPOSES = {purpose.value: purpose for purpose in Purpose}
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 _DECISIONS = {decision.value: decision for decision in Decision}
 
+
+_REFUSALS = 100
+"""So many of the last refusals are remembered."""
 
 ISOLATIONS = ("none", "landlock", "bubblewrap")
 """Sandboxes, the weakest first."""
@@ -76,7 +82,8 @@ class Record:
         self.refused = 0
         self.refused_in_a_row = 0
         self.since_keep = 0
-        self.last_refusal: ChangeRefused | None = None
+        self.refusals: deque[Refusal] = deque(maxlen=_REFUSALS)
+        self.claims: dict[tuple[str, str], None] = {}
         self.decisions = dict.fromkeys(Decision, 0)
         self.kept: list[int] = []
         self.standing: list[int] = []
@@ -95,6 +102,7 @@ class Record:
             SessionBegan: self._session_began,
             SessionEnded: self._session_ended,
             ChangeRefused: self._refused,
+            ClaimMade: self._claimed,
             TrialOpened: self._opened,
             TrialAmended: self._amended,
             CallBegan: self._call_began,
@@ -191,6 +199,8 @@ class Record:
             kept=tuple(self.standing),
             validated=self.validated,
             holdout=bool(run.get("holdout") and run.get("evaluate")),
+            refusals=tuple(self.refusals),
+            claims=tuple(self.claims),
         )
 
     def active_seconds(self, now: float, running: bool) -> float:
@@ -262,7 +272,11 @@ class Record:
     def _refused(self, event: ChangeRefused, at: float) -> None:
         self.refused += 1
         self.refused_in_a_row += 1
-        self.last_refusal = event
+        about = (event.summary, event.emitter, event.reason, event.parameters)
+        self.refusals.append(Refusal(self.opened, *about))
+
+    def _claimed(self, event: ClaimMade, at: float) -> None:
+        self.claims[event.claim, event.source] = None
 
     def _opened(self, event: TrialOpened, at: float) -> None:
         self.refused_in_a_row = 0
@@ -286,6 +300,10 @@ class Record:
                 "fingerprint": event.fingerprint,
                 "edited": event.edited,
                 "opened": at,
+                "about": event.about,
+                "predicted": event.predicted,
+                "why": event.why,
+                "asking": self.usage[event.trial].seconds if event.trial in self.usage else 0.0,
             }
         )
 
@@ -302,6 +320,7 @@ class Record:
             "lines": event.lines,
             "state": event.state,
             "fingerprint": event.fingerprint,
+            "about": event.about,
             "attempts": (*facts.get("attempts", ()), attempt),
         }
         self.states.setdefault(event.state, event.trial)
@@ -318,6 +337,8 @@ class Record:
 
     def _add_usage(self, trial: int, usage: Usage) -> None:
         self.usage[trial] = self.usage.get(trial, Usage(calls=0)) + usage
+        if trial <= self.opened:  # else it is written into the trial as that is opened
+            self._of(trial).facts["asking"] = self.usage[trial].seconds
 
     def _taken(self, event: IdeaTaken, at: float) -> None:
         self._of(event.trial).facts["wish"] = event.idea

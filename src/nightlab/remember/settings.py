@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from nightlab.program.settings import Section
 
@@ -12,6 +12,16 @@ class RememberSettings(Section):
 
     results: str = "results.tsv"
     """The file name of the results table. It is kept current, and hidden from `git status`."""
+
+    discovery: str | None = None
+    """A folder of the study, as `results/discovery`, in which state.json, events.jsonl,
+    current_plan.json and last_review.md are kept current for other tools. None if not given.
+    """
+
+    patience: int = Field(default=4, ge=1)
+    """After so many trials in a row without a keep, memory calls for another direction: explore,
+    and after half as many again recombine near misses.
+    """
 
     @field_validator("results")
     @classmethod

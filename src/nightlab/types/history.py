@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nightlab.types.trial import IMPORTED_SEED, Trial, measured_here
-from nightlab.types.words import Decision, Direction, Purpose
+from nightlab.types.words import Decision, Direction, Parameters, Purpose
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An idea that was refused before it ran; `after` is the number of the last trial before it."""
+
+    after: int
+    summary: str
+    emitter: str
+    reason: str
+    parameters: Parameters = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -17,7 +28,8 @@ class History:
     runs of one seed have in common. `kept` are the numbers of the incumbents so far, but for those
     that were demoted, and `validated` the last of them that stood a validation. `closing` says
     that no trial will be opened any more, and the report is next. `holdout` says that confirming
-    runs are scored on data of their own.
+    runs are scored on data of their own. `refusals` are the last ideas that were refused, and
+    `claims` what models and agents hold to be so: a sentence, and who said it.
     """
 
     metric: str
@@ -32,6 +44,8 @@ class History:
     validated: int = 0
     closing: bool = False
     holdout: bool = False
+    refusals: Sequence[Refusal] = ()
+    claims: Sequence[tuple[str, str]] = ()
 
     def trial(self, number: int) -> Trial:
         """A trial by number, 0 for the baseline."""

@@ -15,7 +15,9 @@ class Idea:
     `parameters` holds only the values that move; `files` the whole new texts of edited files
     (None deletes one). Either may be empty, not both, but where `unusable` says why it is no edit:
     an answer that could not be read, say. `wish` is the number of the queued idea that it carries
-    out, 0 for none; `hold` names parameters that it must leave as they are.
+    out, 0 for none; `hold` names parameters that it must leave as they are. `predicted` is what
+    its maker expects, the word of a Prediction or ""; `why` how it came to be proposed now.
+    `claims` are sentences that its maker holds to be so, to be tested with the other conjectures.
     """
 
     summary: str
@@ -26,6 +28,9 @@ class Idea:
     unusable: str = ""
     wish: int = 0
     hold: tuple[str, ...] = ()
+    predicted: str = ""
+    why: str = ""
+    claims: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,7 @@ class Change:
     `files` maps paths (relative to the study) to new contents, None for a deletion. `lines` is
     net lines added, comments and layout aside. `state` identifies the normalised contents after
     the change, `fingerprint` the normalised diff. `parameters` are all values of the space after
-    the change.
+    the change. `about` says how many of its parts are about what, by what differs in the text.
     """
 
     idea: Idea
@@ -107,3 +112,4 @@ class Change:
     lines: int
     state: str
     fingerprint: str
+    about: Mapping[str, int] = field(default_factory=dict)

@@ -67,6 +67,8 @@ class Trial:
     it was built from. `lines` is net lines added (negative: the study became shorter). `edited`
     says whether more was edited than the values of parameters. `attempts` are earlier forms of it;
     their runs are none of its `runs`. `wish` is the queued idea that it carries out, 0 for none.
+    `about` says how many parts of the diff are about what; `predicted` and `why` are the idea's.
+    `asking` is the time that models and agents took for it, in seconds.
     """
 
     number: int
@@ -87,6 +89,10 @@ class Trial:
     runs: tuple[Run, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     wish: int = 0
+    about: Mapping[str, int] = field(default_factory=dict)
+    predicted: str = ""
+    why: str = ""
+    asking: float = 0.0
     verdict: Verdict | None = None
 
     @property

@@ -30,7 +30,11 @@ class Reading:
     def brief(self, tokens: int) -> Brief:
         """What is known, within so many tokens."""
         with self._campaign() as (study, campaign):
-            setting = study.rooms.propose_setting(queue=Wishes(campaign.ledger))
+            queue, recall = (
+                Wishes(campaign.ledger),
+                study.rooms.recall(campaign.ledger, campaign.tag),
+            )
+            setting = study.rooms.propose_setting(queue=queue, recall=recall)
             return make_brief(setting, campaign.history, Order(), tokens)
 
     def status(self) -> dict[str, Any]:

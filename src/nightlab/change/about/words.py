@@ -89,8 +89,13 @@ def of_constant(name: str, space: Mapping[str, Parameter]) -> Categories:
 
 def by_words(name: str, rules: Iterable[tuple[Categories, str]]) -> Categories:
     """The first rule that knows a word of the name: `ADAM_BETA1` has `adam` and `beta`."""
-    said = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]
     if rules is FUNCTIONS and _BATCH.match(name):
         return DATA
-    words = {*said, *(word.removesuffix("s") for word in said)}
+    words = words_of(name)
     return next((found for found, known in rules if words & set(known.split())), NOTHING)
+
+
+def words_of(name: str) -> set[str]:
+    """The words of an identifier, each also in the singular: `ADAM_BETAS`, `getBatch`."""
+    said = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]
+    return {*said, *(word.removesuffix("s") for word in said)}

@@ -1,0 +1,69 @@
+"""What the ledger teaches: elites, near misses, dead ends, effects, conjectures, phases, reviews.
+
+All of it is computed from settled trials, of this campaign and of earlier ones like it, whenever it
+is asked for; nothing is stored that could be out of step with the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from nightlab.program.space import Space
+from nightlab.types import History, Memory
+
+
+@dataclass(frozen=True)
+class Past:
+    """An earlier campaign of the study that measured the same thing in the same way."""
+
+    tag: str
+    history: History
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What memory rests on besides the campaign that goes on.
+
+    `kinds` says what each parameter is about. `claims` are sentences that humans hold to be so, and
+    who said it. After `patience` trials without a keep another direction is called for.
+    """
+
+    space: Space = field(default_factory=lambda: Space({}))
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    past: Sequence[Past] = ()
+    claims: Sequence[tuple[str, str]] = ()
+    patience: int = 4
+
+
+def recall(history: History, sources: Sources | None = None) -> Memory:
+    """What is known at this instant. The same history and sources give the same memory."""
+    from nightlab.remember.memory.archive import dead_ends, elites, near_misses
+    from nightlab.remember.memory.conjectures import conjectures
+    from nightlab.remember.memory.crashes import crashes
+    from nightlab.remember.memory.effects import effects
+    from nightlab.remember.memory.lessons import lessons_of
+    from nightlab.remember.memory.record import emitter_records
+    from nightlab.remember.memory.stall import phase, stall
+
+    sources = sources or Sources()
+    own = lessons_of(history)
+    lessons = [each for past in sources.past for each in lessons_of(past.history, past.tag)] + own
+    near = near_misses(lessons, history)
+    found = effects(lessons, sources.space, sources.kinds)
+    stalled = stall(history, lessons, sources)
+    return Memory(
+        phase=phase(history, near, sources.patience),
+        stall=stalled,
+        lessons=lessons,
+        elites=elites(lessons),
+        near_misses=near,
+        dead_ends=dead_ends(lessons),
+        crashes=crashes(lessons),
+        effects=found,
+        conjectures=conjectures(lessons, found, stalled, history, sources),
+        emitters=emitter_records(history),
+    )
+
+
+__all__ = ["Past", "Sources", "recall"]

@@ -1,0 +1,72 @@
+"""Earlier campaigns of a study, read from the ledger once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+from nightlab.program.space import Space
+from nightlab.remember.events import CampaignBegan, ClaimDropped, ClaimMade
+from nightlab.remember.ledger import STUDY, Ledger
+from nightlab.remember.memory import Past, Sources, recall
+from nightlab.remember.record import Record
+from nightlab.types import History, Memory
+
+
+class Recall:
+    """The memory of a study: `recall(history)` of the campaign `tag`, with those before it."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        space: Space,
+        kinds: Mapping[str, str],
+        patience: int,
+        tag: str = "",
+    ) -> None:
+        self.ledger = ledger
+        self.space = space
+        self.kinds = kinds
+        self.patience = patience
+        self.tag = tag
+
+    def __call__(self, history: History) -> Memory:
+        return recall(history, self.sources())
+
+    def sources(self) -> Sources:
+        """What memory rests on besides the campaign."""
+        return Sources(self.space, self.kinds, self.past, self.claims(), self.patience)
+
+    def claims(self) -> tuple[tuple[str, str], ...]:
+        """What humans hold to be so, in the order in which they said it."""
+        found: dict[tuple[str, str], None] = {}
+        for entry in self.ledger.read(STUDY):
+            if isinstance(entry.event, ClaimMade):
+                found[entry.event.claim, entry.event.source] = None
+            elif isinstance(entry.event, ClaimDropped):
+                found = {key: None for key in found if key[0] != entry.event.claim}
+        return tuple(found)
+
+    @cached_property
+    def past(self) -> tuple[Past, ...]:
+        """Campaigns that began before this one and measured the same thing in the same way."""
+        tags = self.ledger.campaigns_as_begun()
+        here = self._began(self.tag)
+        earlier = tags[: tags.index(self.tag)] if self.tag in tags else tags
+        found = []
+        for tag in earlier:
+            record = Record()
+            record.read(self.ledger.read(tag))
+            if record.began and (here is None or is_like(record.began, here)):
+                found.append(Past(tag, record.history()))
+        return tuple(found)
+
+    def _began(self, tag: str) -> CampaignBegan | None:
+        event = next((e.event for e in self.ledger.read(tag)), None) if tag else None
+        return event if isinstance(event, CampaignBegan) else None
+
+
+def is_like(one: CampaignBegan, other: CampaignBegan) -> bool:
+    """Whether what the one has learned holds for the other: one metric, budget and data."""
+    names = ("metric", "direction", "budget", "inputs")
+    return all(getattr(one, name) == getattr(other, name) for name in names)
