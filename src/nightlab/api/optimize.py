@@ -36,7 +36,7 @@ change:
   keys: parameters.yaml
   space:
     {space}
-propose: {{with: {propose}}}
+propose: {propose}
 run:
   call: program:function
   where: function
@@ -61,7 +61,7 @@ def optimize(
     runs: int | None = None,
     keep: Literal["evidence", "any"] = "evidence",
     false_keeps: float = 0.05,
-    propose: str = "search",
+    propose: str | Sequence[str | Mapping[str, Any]] = "search",
     folder: str | Path | None = None,
     say: Say | None = None,
 ) -> Study:
@@ -70,6 +70,8 @@ def optimize(
     `function(parameters, seed)` returns the policy's PRIMARY metric, or a mapping of metrics; it
     is called in this process. `start` is the baseline, the middle of each range if not given.
     `false_keeps` is the share of keeps that may be luck; `keep="any"` keeps any improvement.
+    `propose` says where ideas come from: `search`, `emitters`, `random`, or a list that shares the
+    trials, with entries as in program.md: `["search", {"with": "random", "seed": 1}]`.
     `folder` keeps the study, and goes on with it where it is there with the same space, policy
     and seeds. `trials` more are tried, 20 if neither they nor `runs` are given, or as many as so
     many `runs` of the function allow, those that confirm the best among them. `say` is
@@ -122,18 +124,28 @@ def _program(
     policy: str,
     seeds: Sequence[int],
     judge: Mapping[str, object],
-    propose: str,
+    propose: str | Sequence[str | Mapping[str, Any]],
 ) -> str:
     """The program.md of such a study."""
     written = policy if "PRIMARY" in policy else f"PRIMARY: {policy}"
     return _PROGRAM.format(
         title=title,
         space=space_lines({name: _written(each) for name, each in parameters.items()}),
-        propose=json.dumps(propose),
+        propose=_proposers(propose),
         seeds=json.dumps(list(seeds)),
         judge=json.dumps(judge),
         policy="\n".join(line.strip() for line in written.strip().splitlines()),
     )
+
+
+def _proposers(given: str | Sequence[str | Mapping[str, Any]]) -> str:
+    """The propose section, on one line. Raises NightlabError for what is none."""
+    if isinstance(given, str):
+        return f"{{with: {json.dumps(given)}}}"
+    if not isinstance(given, Sequence) or not all(isinstance(e, (str, Mapping)) for e in given):
+        raise NightlabError('propose: give a name, as "search", or a list, as ["search", "random"]')
+    entries = [{"with": each} if isinstance(each, str) else dict(each) for each in given]
+    return json.dumps(entries)
 
 
 def one_name(function: Function) -> str:

@@ -83,7 +83,7 @@ class Builder:
 
     def _about(self, idea: Idea, edits: Edits, incumbent: Files) -> dict[str, int]:
         """How many of its parts are about what. Values alone need no look at the text."""
-        if not idea.files:
+        if idea.parameters and not idea.files:
             return dict(
                 Counter(topic_of_parameter(n, self.space.parameters) for n in idea.parameters)
             )

@@ -43,8 +43,20 @@ class Workspace(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Role:
+    """How a writer is to go about it, in a few sentences, and what it needs to know for that."""
+
+    text: str = ""
+    facts: tuple[str, ...] = ()
+
+
 class Writer(Proposer, Protocol):
     """A proposer that writes code, and so can be given an order: a model, an agent, a program."""
+
+    def play(self, role: Role) -> None:
+        """Take a role on, from the next idea."""
+        ...
 
     @property
     def emitter(self) -> str:
@@ -168,6 +180,7 @@ __all__ = [
     "Proposer",
     "Purse",
     "Queue",
+    "Role",
     "Setting",
     "Workspace",
     "Writer",

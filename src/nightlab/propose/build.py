@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from typing import Any
+from itertools import count
+from pathlib import PurePath
 
 from nightlab.program.problem import did_you_mean
-from nightlab.propose import NothingToPropose, Proposer, Setting
+from nightlab.propose import Proposer, Setting
 from nightlab.propose.settings import ProposeSettings
-from nightlab.types import History, Idea, NightlabError, Trial
+from nightlab.propose.sharing import SharingProposer
+from nightlab.types import NightlabError
 
 PROPOSERS = {
     "search": "nightlab.propose.search:SearchProposer",
@@ -17,48 +19,32 @@ PROPOSERS = {
     "command": "nightlab.propose.command:CommandProposer",
     "model": "nightlab.propose.model:ModelProposer",
     "agent": "nightlab.propose.agent:AgentProposer",
+    "emitters": "nightlab.propose.emitters.proposer:EmittersProposer",
 }
-
-
-class SharingProposer:
-    """Several proposers that take turns, trial by trial; a refusal passes the turn on."""
-
-    def __init__(self, parts: Sequence[Proposer]) -> None:
-        self.parts = tuple(parts)
-        self.passed = 0
-        self.last = self.parts[0]
-
-    def propose(self, history: History) -> Idea:
-        self.last = self.parts[(len(history.trials) + self.passed) % len(self.parts)]
-        return self.last.propose(history)
-
-    def refused(self, idea: Idea, reason: str) -> None:
-        self.passed += 1
-        self.last.refused(idea, reason)
-
-    def draft(self, history: History, wish: str) -> Idea:
-        """The first of them that writes code does it. Raises NothingToPropose."""
-        self.last = writer = self._writer()
-        idea: Idea = writer.draft(history, wish)
-        return idea
-
-    def fix(self, history: History, trial: Trial, trace: str) -> Idea:
-        """Whoever wrote it mends it. Raises NothingToPropose."""
-        fixed: Idea = self._writer(trial.emitter).fix(history, trial, trace)
-        return fixed
-
-    def _writer(self, emitter: str = "") -> Any:
-        writers = [part for part in self.parts if hasattr(part, "draft")]
-        for part in writers:
-            if emitter in ("", getattr(part, "emitter", "")):
-                return part
-        raise NothingToPropose("nobody here writes code")
 
 
 def build_proposer(settings: Sequence[ProposeSettings], setting: Setting) -> Proposer:
     """The proposer that the settings name. Raises NightlabError listing what there is."""
+    settings = distinct(settings)
     parts = [find_proposer(each)(each, setting) for each in settings]
-    return parts[0] if len(parts) == 1 else SharingProposer(parts)
+    return parts[0] if len(parts) == 1 else SharingProposer(parts, settings)
+
+
+def distinct(settings: Sequence[ProposeSettings]) -> list[ProposeSettings]:
+    """The same, but of two of a kind the second gets a `name`, so that their ideas are told apart.
+
+    Raises NightlabError where two are given one name.
+    """
+    found: list[ProposeSettings] = []
+    taken: set[str] = set()
+    for each in settings:
+        usual = each.name or PurePath(each.agent or each.with_).stem
+        name = next(n for n in (usual, *(f"{usual}-{k}" for k in count(2))) if n not in taken)
+        if each.name and name != usual:
+            raise NightlabError(f"propose.name: two of the list are called {usual!r}")
+        taken.add(name)
+        found.append(each if name == usual else each.model_copy(update={"name": name}))
+    return found
 
 
 def find_proposer(settings: ProposeSettings):  # type: ignore[no-untyped-def]

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from nightlab.propose import NothingToPropose, Setting
+from nightlab.propose import NothingToPropose, Role, Setting
 from nightlab.propose.brief import Order, make_brief
+from nightlab.propose.said import Said
 from nightlab.propose.settings import ProposeSettings
 from nightlab.types import Command, Exit, History, Idea, Trial, one_line
 
@@ -48,36 +49,34 @@ class Desk:
 
 
 @dataclass(frozen=True)
-class Said:
-    """What a program said: a summary and a hypothesis, where it gave them, and its last words."""
+class Heard:
+    """What a program said of its edit, and its last words."""
 
-    summary: str = ""
-    hypothesis: str = ""
+    said: Said
     last: str = ""
 
 
 class ProgramProposer(ABC):
     """Runs a program in a throwaway repository of the incumbent; its diff is the idea.
 
-    Its exit status decides nothing, and no edit is an idea that is of no use.
+    Its exit status decides nothing, and no edit is an idea that is of no use. `emitter` is what its
+    ideas are signed with.
     """
+
+    emitter: str
 
     def __init__(self, settings: ProposeSettings, setting: Setting) -> None:
         self.settings = settings
         self.setting = setting
+        self.role = Role(settings.role)
         self.refusals: list[str] = []
-
-    @property
-    @abstractmethod
-    def emitter(self) -> str:
-        """What its ideas are signed with."""
 
     @abstractmethod
     def command(self, desk: Desk) -> Command:
         """What is to be started."""
 
     @abstractmethod
-    def hear(self, desk: Desk, ended: Exit) -> Said:
+    def hear(self, desk: Desk, ended: Exit) -> Heard:
         """What it said. Raises NothingToPropose, or NightlabError, where there is no use in it."""
 
     def sort(self, edits: Mapping[str, str | None]) -> dict[str, str | None]:
@@ -97,12 +96,15 @@ class ProgramProposer(ABC):
     def fix(self, history: History, trial: Trial, trace: str) -> Idea:
         return self._ask(history, trial.commit, self._order(trial=trial, trace=trace))
 
+    def play(self, role: Role) -> None:
+        self.role = role
+
     def refused(self, idea: Idea, reason: str) -> None:
         self.refusals.append(f"{idea.summary}: {reason}")
 
     def _order(self, wish: str = "", trial: Trial | None = None, trace: str = "") -> Order:
         refusals = [] if trial else list(self.refusals)
-        return Order(wish, trial, trace, refusals, self.settings.role)
+        return Order(wish, trial, trace, refusals, self.role.text, self.role.facts)
 
     def _ask(self, history: History, commit: str, order: Order) -> Idea:
         with self.setting.workspace(commit) as workspace:
@@ -111,7 +113,7 @@ class ProgramProposer(ABC):
             desk = Desk(workspace.folder, brief, told.page, len(history.trials) + 1)
             limit = self.settings.time
             ended = self.setting.execute(self.command(desk), desk.output, limit)
-            said = self.hear(desk, ended)
+            heard = self.hear(desk, ended)
             if self.setting.cancelled():
                 raise NothingToPropose("interrupted while proposing")
             wrong = ""
@@ -119,16 +121,15 @@ class ProgramProposer(ABC):
                 edits = self.sort(workspace.edits())
             except Exception as error:  # whatever a program may have left there
                 edits, wrong = {}, one_line(str(error))
-        return self.settle(self._idea(edits, said, self._how(ended), wrong))
+        return self.settle(self._idea(edits, heard, self._how(ended), wrong))
 
-    def _idea(self, edits: dict[str, str | None], said: Said, how: str, wrong: str) -> Idea:
+    def _idea(self, edits: dict[str, str | None], heard: Heard, how: str, wrong: str) -> Idea:
         if edits:
-            summary = said.summary or f"edit {', '.join(sorted(edits))}"
-            return Idea(one_line(summary), said.hypothesis, self.emitter, files=edits)
+            return heard.said.idea(f"edit {', '.join(sorted(edits))}", self.emitter, edits)
         how = f"{how}; {wrong}" if wrong else how
-        words = f", last words: {one_line(said.last, _LAST_WORDS)}" if said.last else ""
+        words = f", last words: {one_line(heard.last, _LAST_WORDS)}" if heard.last else ""
         summary = f"no edit ({how}){words}"
-        return Idea(summary, said.hypothesis, self.emitter, unusable=wrong or _NOTHING)
+        return Idea(summary, heard.said.hypothesis, self.emitter, unusable=wrong or _NOTHING)
 
     def _how(self, ended: Exit) -> str:
         if ended.why == "timeout":

@@ -16,6 +16,7 @@ class RandomProposer:
     """
 
     def __init__(self, settings: ProposeSettings, setting: Setting) -> None:
+        self.emitter = settings.name or "random"
         self.seed = settings.seed
         self.space = setting.space
         self.refusals = 0
@@ -33,7 +34,9 @@ class RandomProposer:
             value = random.choice(steps)
         else:
             value = self.space.draw(name, random, avoid=values[name])
-        return Idea(summarise({name: value}, values), emitter="random", parameters={name: value})
+        return Idea(
+            summarise({name: value}, values), emitter=self.emitter, parameters={name: value}
+        )
 
     def refused(self, idea: Idea, reason: str) -> None:
         self.refusals += 1

@@ -50,6 +50,7 @@ class SearchProposer:
         self.space = setting.space
         self.at_once = settings.at_once
         self.startup = settings.startup
+        self.emitter = settings.name or "search"
         self.seed = settings.seed
         self.refusals = 0
 
@@ -61,7 +62,7 @@ class SearchProposer:
         if self.refusals:
             suggested = self._shaken(suggested, values, len(history.trials))
         moved = self._limited(suggested, values)
-        return Idea(summarise(moved, values), emitter="search", parameters=moved)
+        return Idea(summarise(moved, values), emitter=self.emitter, parameters=moved)
 
     def refused(self, idea: Idea, reason: str) -> None:
         self.refusals += 1

@@ -69,6 +69,15 @@ class History:
             trial = below[trial.number]
         return tuple(reversed(line))
 
+    def cost(self, trial: Trial) -> float:
+        """What a trial cost, in runs: those it made, and the time of asking in usual runs' time."""
+        runs = len(trial.runs) + sum(len(attempt.runs) for attempt in trial.attempts)
+        timed = (
+            [run.seconds for run in self.baseline.runs if run.seconds > 0] if trial.asking else []
+        )
+        asking = round(trial.asking * len(timed) / sum(timed), 1) if timed else 0.0
+        return max(1.0, runs + asking)
+
     def differences(self, trial: Trial, reference: Trial, metric: str = "") -> dict[int, float]:
         """`trial` minus `reference` by common seed, in the metric's own unit."""
         metric = metric or self.metric

@@ -13,13 +13,14 @@ from nightlab.propose.agent.preset import load_preset
 from nightlab.propose.agent.start import Start
 from nightlab.propose.agent.usage import Told, priced, read_output
 from nightlab.propose.printed import end_of
-from nightlab.propose.program import Desk, ProgramProposer, Said
+from nightlab.propose.program import Desk, Heard, ProgramProposer
+from nightlab.propose.said import NAMES, Said
 from nightlab.propose.secrets import masked
 from nightlab.propose.settings import ProposeSettings
 from nightlab.types import Command, Exit, Idea, NightlabError, one_line
 
 _SAID = re.compile(
-    r"^[ \t>*_#`-]*(summary|hypothesis)[*_`]*:[*_`]*[ \t]*(\S.*?)[ \t*_`]*$",
+    rf"^[ \t>*_#`-]*({'|'.join(NAMES)})[*_`]*:[*_`]*[ \t]*(\S.*?)[ \t*_`]*$",
     re.MULTILINE | re.IGNORECASE,
 )
 _DENIED = re.compile(
@@ -48,6 +49,7 @@ class AgentProposer(ProgramProposer):
         assert settings.agent is not None
         super().__init__(settings, setting)
         self.name, self.preset = load_preset(settings.agent, setting.folder)
+        self.emitter = settings.name or self.name
         found = find_program(self.preset.program)
         if found is None:
             mend = f"; install it: {self.preset.install}" if self.preset.install else ""
@@ -57,17 +59,13 @@ class AgentProposer(ProgramProposer):
         self.denials = 0
         self._denial = ""
 
-    @property
-    def emitter(self) -> str:
-        return self.name
-
     def command(self, desk: Desk) -> Command:
         why = self.setting.purse.empty()
         if why:
             raise NothingToPropose(why)
         return self.start.command(desk, self.setting.surface)
 
-    def hear(self, desk: Desk, ended: Exit) -> Said:
+    def hear(self, desk: Desk, ended: Exit) -> Heard:
         told = read_output(self.preset.output, self.start.output(desk))
         known = self.settings.url is None
         usage = priced(told.counted, ended.seconds, self.settings.price, believed=known)
@@ -80,8 +78,7 @@ class AgentProposer(ProgramProposer):
         self._denial = last if _is_denial(told, lines) else ""
         said = _said(told.message or (printed if self.preset.output.form == "text" else ""))
         first = next((line for line in told.message.splitlines() if line.strip()), "")
-        summary = said.get("summary", first.strip(" #*`>-"))
-        return Said(one_line(summary), one_line(said.get("hypothesis", ""), 1000), last)
+        return Heard(Said.of({"summary": first.strip(" #*`>-"), **said}), last)
 
     def sort(self, edits: Mapping[str, str | None]) -> dict[str, str | None]:
         return {path: text for path, text in edits.items() if not self.start.is_own(path)}
@@ -100,7 +97,7 @@ class AgentProposer(ProgramProposer):
 
 
 def _said(text: str) -> dict[str, str]:
-    """The lines `summary: …` and `hypothesis: …`, the last of each; they may be adorned."""
+    """The lines `summary: …`, `hypothesis: …` and so on, the last of each; they may be adorned."""
     return {word.lower(): said for word, said in _SAID.findall(text)}
 
 

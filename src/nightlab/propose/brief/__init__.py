@@ -20,7 +20,7 @@ class Order:
 
     `wish` is a hypothesis of the human's to be carried out. `trial` crashed with `trace`, and is to
     be mended. `refusals` are ideas that were refused, each with the reason. `role` is how to go
-    about it.
+    about it, and `facts` what that needs to know.
     """
 
     wish: str = ""
@@ -28,6 +28,7 @@ class Order:
     trace: str = ""
     refusals: Sequence[str] = ()
     role: str = ""
+    facts: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

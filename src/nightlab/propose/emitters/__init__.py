@@ -60,11 +60,12 @@ class Move:
 
 
 class Emitter(Protocol):
-    """One style of proposing."""
+    """One style of proposing. One that `needs_facts` is no role for a writer without them."""
 
     name: str
     predicted: Prediction
     role: str
+    needs_facts: bool
 
     def move(self, scene: Scene) -> Move | None:
         """One coherent move of the incumbent; None where there is nothing for it to go by."""

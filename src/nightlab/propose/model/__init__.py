@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from nightlab.propose import Setting
+from nightlab.propose import Role, Setting
 from nightlab.propose.brief import Order, make_brief
 from nightlab.propose.model.answer import HOW_TO_ANSWER, read_answer
 from nightlab.propose.model.answer.prose import without_thoughts
@@ -75,24 +75,24 @@ class ModelProposer:
     the same conversation, for `propose.attempts` answers; then it is asked afresh.
     """
 
-    emitter = "model"
-
     def __init__(self, settings: ProposeSettings, setting: Setting) -> None:
+        self.emitter = settings.name or "model"
         self.settings = settings
         self.setting = setting
         self.patience = Patience(build_chat(settings), setting, self.emitter, settings.time)
         self.refusals: deque[str] = deque(maxlen=_REMEMBERED)
+        self.role = Role(settings.role)
         self.talk: Talk | None = None
         self.error = ""
 
     def propose(self, history: History) -> Idea:
-        order = Order(refusals=tuple(self.refusals), role=self.settings.role)
-        return self._ask(history, history.incumbent.commit, order)
+        return self._ask(history, history.incumbent.commit, self._order())
 
     def draft(self, history: History, wish: str) -> Idea:
-        refusals = tuple(self.refusals)
-        order = Order(wish=wish, refusals=refusals, role=self.settings.role)
-        return self._ask(history, history.incumbent.commit, order)
+        return self._ask(history, history.incumbent.commit, self._order(wish))
+
+    def play(self, role: Role) -> None:
+        self.role = role
 
     def fix(self, history: History, trial: Trial, trace: str) -> Idea:
         return self._ask(history, trial.commit, Order(trial=trial, trace=trace))
@@ -102,6 +102,10 @@ class ModelProposer:
             return
         self.refusals.append(f"{idea.summary}: {reason}")
         self.talk.wrong(self.error or reason)
+
+    def _order(self, wish: str = "") -> Order:
+        refusals = tuple(self.refusals)
+        return Order(wish=wish, refusals=refusals, role=self.role.text, facts=self.role.facts)
 
     def _ask(self, history: History, commit: str, order: Order) -> Idea:
         files = self._editable(commit)
@@ -118,7 +122,7 @@ class ModelProposer:
     def _talk(self, history: History, commit: str, order: Order, files: Mapping[str, str]) -> Talk:
         """The conversation that goes on, or a new one."""
         number = order.trial.number if order.trial else 0
-        about = (commit, len(history.trials), order.wish, number)
+        about = (commit, len(history.trials), order.wish, number, order.role)
         talk = self.talk
         goes_on = talk and talk.about == about and talk.refused
         if talk and goes_on and talk.answers < self.settings.attempts:
@@ -132,16 +136,16 @@ class ModelProposer:
             mend = "answer with short blocks alone (max_tokens of propose.options is the limit)"
             return self._unusable("an answer without its end", f"it was cut off {length}: {mend}")
         try:
-            said = read_answer(answer.text)
+            answered = read_answer(answer.text)
         except BadEdit as error:
             return self._unusable("an answer without an edit", str(error))
         try:
-            edits = apply_blocks(said.blocks, files, self.setting.surface)
+            edits = apply_blocks(answered.blocks, files, self.setting.surface)
         except BadEdit as error:
+            said = answered.said
             summary = said.summary or "an edit that does not apply"
             return self._unusable(summary, str(error), said.hypothesis)
-        summary = said.summary or f"edit {', '.join(sorted(edits))}"
-        return Idea(summary, said.hypothesis, self.emitter, files=edits)
+        return answered.said.idea(f"edit {', '.join(sorted(edits))}", self.emitter, edits)
 
     def _unusable(self, summary: str, error: str, hypothesis: str = "") -> Idea:
         self.error = error

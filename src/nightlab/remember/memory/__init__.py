@@ -42,8 +42,8 @@ def recall(history: History, sources: Sources | None = None) -> Memory:
     from nightlab.remember.memory.conjectures import conjectures
     from nightlab.remember.memory.crashes import crashes
     from nightlab.remember.memory.effects import effects
+    from nightlab.remember.memory.emitters import emitter_records
     from nightlab.remember.memory.lessons import lessons_of
-    from nightlab.remember.memory.record import emitter_records
     from nightlab.remember.memory.stall import phase, stall
 
     sources = sources or Sources()

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from nightlab.propose.model.answer.blocks import has_block, split_blocks
 from nightlab.propose.model.answer.diff import diff_blocks
-from nightlab.propose.model.answer.document import Said, documents
+from nightlab.propose.model.answer.document import Answered, documents
 from nightlab.propose.model.answer.prose import said_in, without_thoughts
 from nightlab.propose.model.answer.whole import whole_files
 from nightlab.propose.model.edits import BadEdit, Block
+from nightlab.propose.said import Said
 
 LARGEST = 1_000_000
 """Characters of an answer that are read at all."""
@@ -21,6 +22,7 @@ Answer in this form, with one block or more:
 
 summary: raise the learning rate
 hypothesis: the loss still falls steeply when the budget ends
+predicted: improve
 
 train.py
 <<<<<<< SEARCH
@@ -31,10 +33,13 @@ RATE = 0.02
 
 The line before a block is the path of the file. SEARCH holds whole lines exactly as they stand in
 the file now, enough of them to be found only once. REPLACE holds what stands there afterwards.
-Blocks apply in order, all or none. A new file has an empty SEARCH part. Don't repeat what stays."""
+Blocks apply in order, all or none. A new file has an empty SEARCH part. Don't repeat what stays.
+`predicted` is improve, flat, uncertain or risky. If you hold something to be so that other trials
+can test, add a line such as `conjecture: higher RATE is better`: a parameter of the space, higher
+or lower, or `RATE = 0.1 is better`."""
 
 
-def read_answer(text: str) -> Said:
+def read_answer(text: str) -> Answered:
     """Find the edits in an answer. Raises BadEdit where there is none, or one without its end."""
     text = without_thoughts(text[:LARGEST].replace("\r\n", "\n"))
     blocks, prose = split_blocks(text)
@@ -46,7 +51,7 @@ def read_answer(text: str) -> Said:
     blocks += whole_files(prose)
     if not blocks:
         raise BadEdit("the answer holds no edit: no SEARCH/REPLACE block was found in it")
-    return Said(tuple(blocks), said.get("summary", ""), said.get("hypothesis", ""))
+    return Answered(tuple(blocks), Said.of(said))
 
 
-__all__ = ["HOW_TO_ANSWER", "BadEdit", "Block", "Said", "has_block", "read_answer"]
+__all__ = ["HOW_TO_ANSWER", "Answered", "BadEdit", "Block", "has_block", "read_answer"]

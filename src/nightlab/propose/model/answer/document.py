@@ -11,26 +11,26 @@ from typing import Any
 from nightlab.propose.model.answer.blocks import has_block, split_blocks
 from nightlab.propose.model.answer.prose import FENCE, said_in
 from nightlab.propose.model.edits import Block
+from nightlab.propose.said import NAMES, Said
 from nightlab.types import one_line
 
 _PATH = ("path", "file", "filename")
 
 
 @dataclass(frozen=True)
-class Said:
-    """An answer that was read. Either text may be empty."""
+class Answered:
+    """An answer that was read: its edits, and what it says of them."""
 
     blocks: tuple[Block, ...]
-    summary: str = ""
-    hypothesis: str = ""
+    said: Said
 
 
-def documents(text: str) -> Iterator[Said]:
+def documents(text: str) -> Iterator[Answered]:
     """What the documents in an answer say, of those that hold an edit."""
     for plain in (text, *_fenced(text)):
-        said = _read(plain.strip())
-        if said:
-            yield said
+        answered = _read(plain.strip())
+        if answered:
+            yield answered
 
 
 def _fenced(text: str) -> Iterator[str]:
@@ -44,7 +44,7 @@ def _fenced(text: str) -> Iterator[str]:
             inside.append(line)
 
 
-def _read(plain: str) -> Said | None:
+def _read(plain: str) -> Answered | None:
     if not plain.startswith(("{", "[")):
         return None
     try:
@@ -57,13 +57,13 @@ def _read(plain: str) -> Said | None:
         values = {key.lower(): text for key, text in each.items() if isinstance(text, str)}
         edits, told = _edits(values)
         blocks += edits
-        for name in ("summary", "hypothesis"):
+        for name in NAMES:
             if name in values:
                 told[name] = one_line(values[name], 400)
         said = {**told, **said}
     if not blocks:
         return None
-    return Said(tuple(blocks), said.get("summary", ""), said.get("hypothesis", ""))
+    return Answered(tuple(blocks), Said.of(said))
 
 
 def _edits(values: dict[str, str]) -> tuple[list[Block], dict[str, str]]:

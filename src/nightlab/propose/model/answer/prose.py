@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from nightlab.propose.said import NAMES
 from nightlab.types import one_line
 
 FENCE = re.compile(r"^\s{0,20}(`{3,}|~{3,})\s*([^`]*)$")
@@ -13,7 +14,7 @@ TAKEN = "\0"
 _WIDE = 1000
 _THOUGHTS = re.compile(r"(?ims)^[ \t]*<(think|thinking|reasoning)>.*?(?:</\1>|\Z)")
 _ENDS = ("</think>", "</thinking>", "</reasoning>")
-_SAID = re.compile(r"(?i)^[ \t>*_#`-]*(summary|hypothesis)[ *_`]*:[ *_`]*(.*)$")
+_SAID = re.compile(rf"(?i)^[ \t>*_#`-]*({'|'.join(NAMES)})[ *_`]*:[ *_`]*(.*)$")
 _LABEL = re.compile(r"(?i)^\W*(?:file|path|filename)\b\W*[:=]")
 
 
@@ -30,7 +31,7 @@ def without_thoughts(text: str) -> str:
 
 
 def said_in(prose: str) -> dict[str, str]:
-    """The first `summary:` and `hypothesis:`, each on its line or below it."""
+    """The first `summary:`, `hypothesis:` and so on, each on its line or below it."""
     found: dict[str, str] = {}
     lines = [line[:_WIDE].rstrip() for line in prose.split("\n")]
     for at, line in enumerate(lines):

@@ -1,0 +1,176 @@
+"""The `emitters` proposer: seven styles, chosen by what each has brought for its cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+from nightlab.program.problem import did_you_mean
+from nightlab.propose import NothingToPropose, Role, Setting
+from nightlab.propose.bandit import Arm, Tally, choose, tallies, turn
+from nightlab.propose.emitters import EMITTERS, Emitter, Move, Scene, load_emitter
+from nightlab.propose.random import no_space, summarise
+from nightlab.propose.settings import ProposeSettings
+from nightlab.types import History, Idea, Memory, NightlabError, Phase, Plateau, Trial
+
+WEIGHTS: dict[Phase, dict[str, float]] = {
+    Phase.BASELINE: {"local_tuner": 1.2, "simplifier": 1.1},
+    Phase.EXPLOIT: {"local_tuner": 1.35, "optimizer_hacker": 1.25, "simplifier": 1.15},
+    Phase.EXPLORE: {"architecture_mutator": 1.35, "contrarian": 1.25, "optimizer_hacker": 1.1},
+    Phase.RECOMBINE: {"recombinator": 1.4, "contrarian": 1.2, "architecture_mutator": 1.1},
+    Phase.STABILISE: {"anomaly_chaser": 1.4, "simplifier": 1.2, "local_tuner": 1.1},
+}
+"""How much a phase speaks for an emitter: gentle priors, which what is measured soon outweighs."""
+
+_REACH = {Phase.EXPLORE: 1.5, Phase.RECOMBINE: 1.5}
+_PLATEAU_REACH = 2.5
+
+
+class EmittersProposer:
+    """Seven styles of proposing, over the declared space or, with `model`, `agent` or `command`,
+    as roles for whoever writes code.
+
+    A bandit chooses among them by keeps that stand for what they cost. One that has nothing to go
+    by passes the turn on.
+    """
+
+    def __init__(self, settings: ProposeSettings, setting: Setting) -> None:
+        for name in settings.emitters:
+            if name not in EMITTERS:
+                known = did_you_mean(name, EMITTERS)
+                raise NightlabError(f"propose.emitters: there is no emitter {name!r}{known}")
+        self.settings = settings
+        self.setting = setting
+        self.parts = {self._sign(name): load_emitter(name) for name in self._names()}
+        self.writer = _writer(settings, setting)
+        self._refusals: tuple[int, int] = (0, 0)
+
+    @property
+    def emitters(self) -> frozenset[str]:
+        """What its ideas are signed with."""
+        return frozenset(self.parts)
+
+    def propose(self, history: History) -> Idea:
+        if self.writer is None and not len(self.setting.space):
+            raise NothingToPropose(no_space())
+        memory = self.setting.memory(history)
+        refused = self._refused(history)
+        if self.writer is not None:  # it is told why, and answers again in the same role
+            refused //= self.settings.attempts
+        random = turn(history, refused, self.settings.seed)
+        for arm, tally in self._drawn(history, memory, random):
+            emitter = self.parts[arm.name]
+            found = self._idea(emitter, history, memory, random)
+            if found is not None:
+                why = f"{memory.phase.value}: {emitter.name} has brought {_told(tally)}"
+                predicted = found.predicted or emitter.predicted.value
+                return replace(found, emitter=arm.name, predicted=predicted, why=why)
+        raise NothingToPropose(
+            "none of the emitters has a move left that was not tried; widen change.space, or add"
+            " another proposer to the list"
+        )
+
+    def refused(self, idea: Idea, reason: str) -> None:
+        number, count = self._refusals
+        self._refusals = (number, count + 1)
+        if self.writer is not None:
+            self.writer.refused(idea, reason)
+
+    def draft(self, history: History, wish: str) -> Idea:
+        """Whoever writes its code does it. Raises NothingToPropose where nobody does."""
+        writer = self._needed_writer()
+        writer.play(Role(self.settings.role))
+        idea: Idea = writer.draft(history, wish)
+        return idea
+
+    def fix(self, history: History, trial: Trial, trace: str) -> Idea:
+        """Whoever writes its code mends it. Raises NothingToPropose where nobody does."""
+        fixed: Idea = self._needed_writer().fix(history, trial, trace)
+        return fixed
+
+    def _needed_writer(self) -> Any:
+        if self.writer is None:
+            raise NothingToPropose("nobody here writes code")
+        return self.writer
+
+    def _names(self) -> tuple[str, ...]:
+        return self.settings.emitters or tuple(EMITTERS)
+
+    def _sign(self, name: str) -> str:
+        return f"{self.settings.name}/{name}" if self.settings.name else name
+
+    def _refused(self, history: History) -> int:
+        """How many ideas were refused since the last trial, by the ledger or in this process."""
+        number, count = self._refusals
+        if number != len(history.trials):
+            self._refusals = (len(history.trials), 0)
+            count = 0
+        return max(count, sum(each.after == len(history.trials) for each in history.refusals))
+
+    def _drawn(
+        self, history: History, memory: Memory, random: Random
+    ) -> Iterator[tuple[Arm, Tally]]:
+        """The emitters in the order in which the bandit would have them."""
+        weights = WEIGHTS.get(memory.phase, {})
+        left = [
+            Arm(sign, frozenset((sign,)), self.settings.floor, weights.get(part.name, 1.0))
+            for sign, part in self.parts.items()
+        ]
+        told = tallies(left, history, self.settings.decay)
+        while left:
+            arm = choose(left, told, random)
+            left.remove(arm)
+            yield arm, told[arm.name]
+
+    def _idea(
+        self, emitter: Emitter, history: History, memory: Memory, random: Random
+    ) -> Idea | None:
+        if self.writer is not None:
+            return self._written(emitter, history, memory)
+        scene = Scene(
+            history, memory, self.setting.space, self.setting.kinds, random, reach(memory)
+        )
+        move = emitter.move(scene)
+        return None if move is None else _moved(move, history)
+
+    def _written(self, emitter: Emitter, history: History, memory: Memory) -> Idea | None:
+        """What the writer makes of the role; None where it needs facts, and there are none."""
+        facts = tuple(emitter.facts(history, memory))
+        if emitter.needs_facts and not facts:
+            return None
+        assert self.writer is not None
+        text = " ".join(part for part in (emitter.role, self.settings.role) if part)
+        self.writer.play(Role(text, facts))
+        idea: Idea = self.writer.propose(history)
+        return idea
+
+
+def reach(memory: Memory) -> float:
+    """How wide moves are now: on a plateau they widen."""
+    if memory.stall.plateau is not Plateau.NONE:
+        return _PLATEAU_REACH
+    return _REACH.get(memory.phase, 1.0)
+
+
+def _moved(move: Move, history: History) -> Idea:
+    values = history.incumbent.parameters
+    moved = {name: value for name, value in move.parameters.items() if values[name] != value}
+    return Idea(summarise(moved, values), move.hypothesis, parameters=moved)
+
+
+def _told(tally: Tally) -> str:
+    keeps = "1 keep" if tally.keeps == 1 else f"{tally.keeps:.3g} keeps"
+    return f"{keeps} in {tally.cost:.3g} runs so far"
+
+
+def _writer(settings: ProposeSettings, setting: Setting) -> Any:
+    """Whoever writes code in these roles, if the settings name somebody."""
+    from nightlab.propose.build import find_proposer
+
+    for kind in ("agent", "model", "command"):
+        if getattr(settings, kind):
+            named = settings.model_copy(update={"with_": kind, "name": None})
+            return find_proposer(named)(named, setting)
+    return None
