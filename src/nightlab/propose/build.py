@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from itertools import count
 from pathlib import PurePath
 
 from nightlab.program.problem import did_you_mean
@@ -39,7 +38,10 @@ def distinct(settings: Sequence[ProposeSettings]) -> list[ProposeSettings]:
     taken: set[str] = set()
     for each in settings:
         usual = each.name or PurePath(each.agent or each.with_).stem
-        name = next(n for n in (usual, *(f"{usual}-{k}" for k in count(2))) if n not in taken)
+        name, number = usual, 1
+        while name in taken:
+            number += 1
+            name = f"{usual}-{number}"
         if each.name and name != usual:
             raise NightlabError(f"propose.name: two of the list are called {usual!r}")
         taken.add(name)

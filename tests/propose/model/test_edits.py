@@ -109,21 +109,23 @@ def test_an_edit_is_found_in_whatever_is_around_it(answer: str) -> None:
     ],
 )
 def test_the_summary_may_be_dressed_up(told: str) -> None:
-    said = read_answer(f"{told}\n\ntrain.py\n{BLOCK}")
+    said = read_answer(f"{told}\n\ntrain.py\n{BLOCK}").said
     assert (said.summary, said.hypothesis) == ("more of it", "it was too little")
 
 
 def test_a_summary_in_the_code_is_none() -> None:
-    said = read_answer(block("RATE = 0.01\n", "summary: of the code\n"))
+    said = read_answer(block("RATE = 0.01\n", "summary: of the code\n")).said
     assert said.summary == ""
-    assert read_answer(json.dumps(DOCUMENT)).summary == "s"
-    assert len(read_answer(f"summary: {'x' * 5000}\n{BLOCK}").summary) <= 400
+    assert read_answer(json.dumps(DOCUMENT)).said.summary == "s"
+    assert len(read_answer(f"summary: {'x' * 5000}\n{BLOCK}").said.summary) <= 400
 
 
 def test_the_example_that_models_are_shown_is_read() -> None:
-    said = read_answer(HOW_TO_ANSWER)
+    answered = read_answer(HOW_TO_ANSWER)
+    said = answered.said
     assert said.summary == "raise the learning rate" and said.hypothesis
-    assert apply_blocks(said.blocks, {"train.py": TRAIN}, ["train.py"]) == WANTED
+    assert said.predicted == "improve"
+    assert apply_blocks(answered.blocks, {"train.py": TRAIN}, ["train.py"]) == WANTED
 
 
 @pytest.mark.parametrize(
