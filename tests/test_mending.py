@@ -10,7 +10,8 @@ from fakes import COMMAND_PROGRAM, TRAIN, ScriptedProposer, command_study, git
 
 from nightlab.campaign import Campaign
 from nightlab.propose import NothingToPropose
-from nightlab.propose.build import SharingProposer
+from nightlab.propose.settings import ProposeSettings
+from nightlab.propose.sharing import SharingProposer
 from nightlab.study import Study, open_study
 from nightlab.types import Decision, History, Idea, Outcome, Trial
 
@@ -129,7 +130,8 @@ def test_who_wrote_it_is_asked_to_mend_it(study: Study) -> None:
 
     ours = ScriptedWriter([edit(SLIP)], lambda *_: edit(GOOD))
     theirs = Other([], lambda *_: edit(GOOD))
-    shared = SharingProposer([ours, theirs])
+    listed = [ProposeSettings(floor=0.5), ProposeSettings(floor=0.0)]  # so it is our turn
+    shared = SharingProposer([ours, theirs], listed)
     study.run(proposer=shared, trials=1)
     assert [number for number, _ in ours.asked] == [1] and theirs.asked == []
 

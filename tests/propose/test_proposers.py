@@ -167,17 +167,6 @@ def test_nothing_to_vary_is_said() -> None:
             proposer(settings(), sample_setting(Space({}))).propose(sample_history(parameters={}))
 
 
-def test_a_list_takes_turns() -> None:
-    both = build_proposer([settings(**{"with": "random"}), settings()], sample_setting())
-    start = {"width": 8, "rate": 0.01}
-    one = sample_trial(1, {"width": 9, "rate": 0.01}, 2.0, Decision.DISCARD)
-    emitters = [
-        both.propose(sample_history(parameters=start)).emitter,
-        both.propose(sample_history(one, parameters=start)).emitter,
-    ]
-    assert emitters == ["random", "search"]
-
-
 @pytest.mark.parametrize(
     ("name", "said"),
     [("serach", 'did you mean "search"'), ("no.such:Thing", "cannot load"), ("x", "known: ")],

@@ -104,11 +104,11 @@ def test_every_answer_is_survived_and_recorded(
     pytest.importorskip("openai", reason="no openai: pip install 'nightlab[agents]'")
     url = request.getfixturevalue(server)
     options = "options: {max_tokens: 300, temperature: 0.8, seed: 1}, price: {input: 0, output: 0}"
-    model = f"{{model: small, url: '{url}', brief: 1000, time: 2 min, {options}}}"
+    model = f"{{model: small, floor: 0.5, url: '{url}', brief: 1000, time: 2 min, {options}}}"
     program = COMMAND_PROGRAM.replace("{with: random}", f"[{model}, {{with: random}}]")
     folder = make_study(tmp_path / "s", {"program.md": program, "train.py": TRAIN})
     done = subprocess.run(
-        [sys.executable, "-m", "nightlab", "run", "--trials", "2", "--quiet"],
+        [sys.executable, "-m", "nightlab", "run", "--trials", "5", "--quiet"],
         cwd=folder,
         env=dict(os.environ),
         capture_output=True,
