@@ -338,6 +338,7 @@ class Study:
             lock.rename(chosen)
             campaign = self._campaign(chosen, ledger, on_event)
             campaign.isolation = isolation
+            campaign.admission.past = lambda: recall.past
             self.check_continues(campaign)
             self._check_checked_out(campaign)
             self._hide_views()

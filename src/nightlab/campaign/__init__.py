@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from nightlab import __version__
 from nightlab.campaign import telling
+from nightlab.campaign.admission import Admission
 from nightlab.campaign.asking import ask
 from nightlab.campaign.branch import Branch
 from nightlab.campaign.jobs import Jobs
@@ -98,6 +99,7 @@ class Campaign:
         if began is None:
             raise NightlabError(f"there is no campaign {tag!r} in the ledger")
         self.branch = began.branch
+        self.admission = Admission(self.state, repository)
         self._branch = Branch(began.branch, tag, repository)
         protected = {
             path: value
@@ -317,7 +319,8 @@ class Campaign:
                 self.exhausted = one_line(str(nothing), 400)
                 return False
             try:
-                change = self._admit(self._build(idea))
+                change = self._build(idea)
+                self.admission.check(change)
             except Refused as refused:
                 reason = one_line(str(refused), 400)
                 self._add(telling.refused(idea, reason))
@@ -335,17 +338,6 @@ class Campaign:
         if idea.unusable:
             raise Refused(idea.unusable)
         return self.builder.build(idea, self.repository.files(self.history.incumbent.commit))
-
-    def _admit(self, change: Change) -> Change:
-        """Raise Refused where this state was measured before, or this very diff has crashed."""
-        before = self.state.states.get(change.state)
-        if before is not None:
-            what = "the baseline" if before == 0 else f"trial {before}"
-            raise Refused(f"already tried: {what} is the same")
-        crashed = self.state.crashed.get(change.fingerprint)
-        if crashed is not None:
-            raise Refused(f"the same change crashed as trial {crashed}")
-        return change
 
     def _open(self, change: Change) -> None:
         idea, parent = change.idea, self.history.incumbent
@@ -370,7 +362,7 @@ class Campaign:
     def _amend(self, trial: Trial, mended: Mended) -> None:
         change = mended.change
         try:
-            self._admit(change)
+            self.admission.check(change)
         except Refused:
             return  # the crash stands
         commit = self.repository.commit(trial.parent, dict(change.files), subject_line(trial))

@@ -25,7 +25,9 @@ class Price(Section):
 
 
 class ProposeSettings(Section):
-    """Where ideas come from: one proposer, or a list of them that take turns."""
+    """Where ideas come from: one proposer, or a list of them that share the trials: who brings
+    keeps for what it costs gets more of them.
+    """
 
     with_: str = Field(default="search", alias="with")
     """A short name, or `package.module:Class` of your own."""
@@ -127,6 +129,8 @@ class ProposeSettings(Section):
     def _what_is_given_names_itself(cls, data: Any) -> Any:
         if isinstance(data, dict) and "with" not in data:
             given = [name for name in NAMED if data.get(name)]
+            if data.get("emitters"):  # whoever is named besides writes code for them
+                return {**data, "with": "emitters"}
             if given == ["model", "agent"]:
                 given = ["agent"]
             if len(given) == 1:

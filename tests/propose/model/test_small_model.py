@@ -130,4 +130,4 @@ def test_every_answer_is_survived_and_recorded(
         [sys.executable, "-m", "nightlab", "status", "--json"],
         cwd=folder, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
     )  # fmt: skip
-    assert json.loads(told.stdout)["trials"] == 2
+    assert json.loads(told.stdout)["trials"] == 5

@@ -69,4 +69,7 @@ class Recall:
 def is_like(one: CampaignBegan, other: CampaignBegan) -> bool:
     """Whether what the one has learned holds for the other: one metric, budget and data."""
     names = ("metric", "direction", "budget", "inputs")
-    return all(getattr(one, name) == getattr(other, name) for name in names)
+    run, other_run = one.settings.get("run", {}), other.settings.get("run", {})
+    return all(getattr(one, name) == getattr(other, name) for name in names) and all(
+        run.get(name) == other_run.get(name) for name in ("train", "serve", "evaluate", "call")
+    )
