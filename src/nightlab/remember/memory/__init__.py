@@ -41,7 +41,7 @@ def recall(history: History, sources: Sources | None = None) -> Memory:
     from nightlab.remember.memory.archive import dead_ends, elites, near_misses
     from nightlab.remember.memory.conjectures import conjectures
     from nightlab.remember.memory.crashes import crashes
-    from nightlab.remember.memory.effects import effects
+    from nightlab.remember.memory.effects import learn
     from nightlab.remember.memory.emitters import emitter_records
     from nightlab.remember.memory.lessons import lessons_of
     from nightlab.remember.memory.stall import phase, stall
@@ -50,7 +50,7 @@ def recall(history: History, sources: Sources | None = None) -> Memory:
     own = lessons_of(history)
     lessons = [each for past in sources.past for each in lessons_of(past.history, past.tag)] + own
     near = near_misses(lessons, history)
-    found = effects(lessons, sources.space, sources.kinds)
+    learned = learn(lessons, history, sources)
     stalled = stall(history, lessons, sources)
     return Memory(
         phase=phase(history, near, sources.patience),
@@ -60,8 +60,8 @@ def recall(history: History, sources: Sources | None = None) -> Memory:
         near_misses=near,
         dead_ends=dead_ends(lessons),
         crashes=crashes(lessons),
-        effects=found,
-        conjectures=conjectures(lessons, found, stalled, history, sources),
+        effects=learned.effects,
+        conjectures=conjectures(learned, stalled, history, sources),
         emitters=emitter_records(history),
     )
 

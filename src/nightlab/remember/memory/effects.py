@@ -3,11 +3,128 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from nightlab.program.space import Space
-from nightlab.types import Effect, Lesson
+from nightlab.program.space import BoolParameter, ChoiceParameter, Space
+from nightlab.remember.memory import Sources
+from nightlab.remember.memory.ridge import Posterior, regress
+from nightlab.remember.memory.steps import NUMERIC, Column, Step, moves, steps_of
+from nightlab.types import Effect, History, Lesson, Parameters, Value
+
+LAST = 1000
+"""So many lessons are looked at, the last ones."""
+
+SIMPLIFICATION = "simplification"
+"""The kind that every change that makes the study shorter belongs to, besides its own."""
 
 
-def effects(lessons: Sequence[Lesson], space: Space, kinds: Mapping[str, str]) -> list[Effect]:
+@dataclass(frozen=True)
+class Learned:
+    """What the lessons teach: the steps they were, and one fit of all their gains.
+
+    `columns` are the coefficients of `posterior`, in their order.
+    """
+
+    space: Space
+    lessons: Sequence[Lesson] = ()
+    steps: Sequence[Step] = ()
+    columns: Sequence[Column] = ()
+    posterior: Posterior | None = None
+    effects: Sequence[Effect] = ()
+
+    def predict(self, before: Parameters, after: Parameters) -> tuple[float, float]:
+        """What going from these values to those is expected to gain, and the error of that.
+
+        Of what was never moved, nothing is expected, and nothing is in the error.
+        """
+        return self.expected(moves(self.space, before, after))
+
+    def expected(self, moved: Mapping[Column, float]) -> tuple[float, float]:
+        """The same, of a move by columns."""
+        if self.posterior is None:
+            return 0.0, 0.0
+        return self.posterior.of([moved.get(column, 0.0) for column in self.columns])
+
+    def share(self, step: Step, name: str) -> float:
+        """What of a step's gain one parameter has brought: less what the others are known for."""
+        others = {column: way for column, way in step.moved.items() if column[0] != name}
+        return (step.lesson.gain or 0.0) - (self.expected(others)[0] if others else 0.0)
+
+
+def effects(lessons: Sequence[Lesson], history: History, sources: Sources) -> list[Effect]:
     """What moving each thing has brought, the surest first."""
-    return []
+    return list(learn(lessons, history, sources).effects)
+
+
+def learn(lessons: Sequence[Lesson], history: History, sources: Sources) -> Learned:
+    """All that the gains of the last lessons teach. `history` is of the campaign that goes on."""
+    last = lessons[-LAST:]
+    steps = steps_of(last, history, sources)
+    measured = [step for step in steps if step.lesson.gain is not None and step.moved]
+    columns = sorted({column for step in measured for column in step.moved})
+    posterior = regress(
+        [[step.moved.get(column, 0.0) for column in columns] for step in measured],
+        [step.lesson.gain or 0.0 for step in measured],
+        [step.lesson.error for step in measured],
+        [step.against for step in measured],
+    )
+    found = [*of_kinds(last)]
+    if posterior is not None:
+        found += _of_parameters(sources.space, measured, columns, posterior)
+    found.sort(key=lambda e: (-abs(e.gain) / e.error if e.error else 0.0, e.name, str(e.value)))
+    return Learned(sources.space, last, steps, columns, posterior, found)
+
+
+def _of_parameters(
+    space: Space, steps: Sequence[Step], columns: Sequence[Column], posterior: Posterior
+) -> list[Effect]:
+    movers: dict[Column, list[str]] = {}
+    for step in steps:
+        for column in step.moved:
+            movers.setdefault(column, []).append(step.lesson.name)
+    found = []
+    for column in columns:
+        gain, error = posterior.of(_contrast(column, columns))
+        name, value = column[0], _value(space, column)
+        found.append(Effect(name, gain, error, value, lessons=tuple(movers[column])))
+    return found
+
+
+def _contrast(column: Column, columns: Sequence[Column]) -> list[float]:
+    """A numeric parameter by itself; an option against the mean of the others that were seen."""
+    others = [each for each in columns if each[0] == column[0] and each != column]
+    return [1.0 if c == column else -1 / len(others) if c in others else 0.0 for c in columns]
+
+
+def _value(space: Space, column: Column) -> Value | None:
+    parameter = space.parameters[column[0]]
+    if column[1] == NUMERIC or not isinstance(parameter, (BoolParameter, ChoiceParameter)):
+        return None
+    return parameter.options[column[1]]
+
+
+def kinds_of(lesson: Lesson) -> tuple[str, ...]:
+    """What a trial is most about, and that it made the study shorter where it did."""
+    kind = next(iter(lesson.trial.about), "other")
+    return (kind, SIMPLIFICATION) if lesson.trial.lines < 0 else (kind,)
+
+
+def of_kinds(lessons: Sequence[Lesson]) -> list[Effect]:
+    """The mean gain of each kind of change, drawn to the mean of all where trials are few."""
+    measured = [lesson for lesson in lessons if lesson.gain is not None]
+    names = sorted({kind for lesson in measured for kind in kinds_of(lesson)})
+    rows = [[1.0, *(float(name in kinds_of(each)) for name in names)] for each in measured]
+    posterior = regress(
+        rows,
+        [each.gain or 0.0 for each in measured],
+        [each.error for each in measured],
+        [each.campaign for each in measured],
+    )
+    found = []
+    for name in names if posterior is not None else ():
+        mine = [at for at, each in enumerate(measured) if name in kinds_of(each)]
+        mean = [sum(rows[at][i] for at in mine) / len(mine) for i in range(len(names) + 1)]
+        gain, error = posterior.of(mean) if posterior else (0.0, 0.0)
+        members = tuple(measured[at].name for at in mine)
+        found.append(Effect(name, gain, error, of_kind=True, lessons=members))
+    return found
