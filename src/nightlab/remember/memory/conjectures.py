@@ -2,18 +2,145 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from nightlab.program.claim import Claim, Form, parse_claim
 from nightlab.remember.memory import Sources
-from nightlab.types import Conjecture, Effect, History, Lesson, Stall
+from nightlab.remember.memory.claims import weigh
+from nightlab.remember.memory.effects import SIMPLIFICATION, Learned, kinds_of, learn
+from nightlab.remember.memory.evidence import Evidence
+from nightlab.remember.memory.regions import regions
+from nightlab.remember.memory.stall import since_last_keep
+from nightlab.types import (
+    Conjecture,
+    Effect,
+    History,
+    NightlabError,
+    Plateau,
+    Stall,
+    Standing,
+    one_line,
+)
+
+CLEAR = 1.6
+"""So many errors of gain make a claim of an effect: it is so with a chance of 95 %."""
+
+SURE = 0.95
+"""So likely a region must be to be claimed."""
+
+FEWEST = 4
+"""With fewer trials than these, nothing can have died yet."""
+
+AT_MOST = 5
+"""So many of the computed ones, of the others' and of the dead are told."""
+
+UNDECIDED = 0.2
+"""Without a trial for it or against it, a claim neither holds nor is dead up to this chance."""
+
+ASKED = 40
+"""So many of the others' claims are tested, the last ones of models and of humans each."""
 
 
 def conjectures(
-    lessons: Sequence[Lesson],
-    found: Sequence[Effect],
-    stalled: Stall,
-    history: History,
-    sources: Sources,
+    learned: Learned, stalled: Stall, history: History, sources: Sources
 ) -> list[Conjecture]:
-    """A handful of those alive, the strongest first; then those that died."""
-    return []
+    """A handful of those alive, the strongest first; then those that died.
+
+    Of the computed ones, a claim has died that was sure by the first half of the trials.
+    """
+    others = _others(learned, history, sources)
+    said = {each.claim for each in others}
+    computed = [_conjecture(claim, weigh(claim, learned)) for claim in _computed(learned)]
+    computed += _plateau(stalled, history)
+    once = [each for each in _once(learned, history, sources) if each.claim not in said]
+    alive = [each for each in computed if each.claim not in said]
+    told = [each for each in others if each.standing is not Standing.DEAD]
+    dead = [each for each in (*others, *once) if each.standing is Standing.DEAD]
+    dead.sort(key=lambda each: each.strength)
+    return [*_strongest(alive), *_strongest(told), *dead[:AT_MOST]]
+
+
+def _computed(learned: Learned) -> Iterator[Claim]:
+    """Claims that the trials are sure of, each of them once."""
+    said: set[tuple[str, bool]] = set()
+    for effect in learned.effects:  # the surest first, so a choice gets its surest option
+        claim = _claim_of(effect) if abs(effect.gain) >= CLEAR * effect.error > 0 else None
+        if claim is None or (claim.name, claim.of_kind) in said:
+            continue
+        if weigh(claim, learned).holds:
+            said.add((claim.name, claim.of_kind))
+            yield claim
+    for claim in regions(learned):
+        if (weigh(claim, learned).probability or 0.0) >= SURE:
+            yield claim
+
+
+def _claim_of(effect: Effect) -> Claim | None:
+    """What an effect says; None for an option that loses, or a kind that was tried once."""
+    if effect.of_kind:
+        form = Form.PAYS if effect.gain > 0 else Form.FAILS
+        return Claim(form, effect.name) if len(effect.lessons) > 1 else None
+    if effect.value is not None:
+        return Claim(Form.BEST, effect.name, effect.value) if effect.gain > 0 else None
+    return Claim(Form.HIGHER if effect.gain > 0 else Form.LOWER, effect.name)
+
+
+def _once(learned: Learned, history: History, sources: Sources) -> list[Conjecture]:
+    """What was sure by the first half of the trials, as it stands today."""
+    if len(learned.lessons) < FEWEST:
+        return []
+    half = learn(learned.lessons[: len(learned.lessons) // 2], history, sources)
+    return [_conjecture(claim, weigh(claim, learned)) for claim in _computed(half)]
+
+
+def _plateau(stalled: Stall, history: History) -> list[Conjecture]:
+    """That the next trial will not be kept either, by the rule of succession."""
+    if stalled.plateau is Plateau.NONE:
+        return []
+    names = tuple(str(trial.number) for trial in since_last_keep(history))
+    strength = (len(names) + 1) / (len(names) + 2)
+    claim = "changes like the last ones do not pay"
+    return [Conjecture(claim, Standing.HOLDS, strength, names, why=stalled.why)]
+
+
+def _others(learned: Learned, history: History, sources: Sources) -> list[Conjecture]:
+    """What humans, models and agents hold to be so, each claim once."""
+    made = dict.fromkeys((*sources.claims[-ASKED:], *history.claims[-ASKED:]))
+    found: dict[str, Conjecture] = {}
+    for text, who in made:
+        conjecture = _of_others(text, who, learned, sources)
+        found.setdefault(conjecture.claim, conjecture)
+    return list(found.values())
+
+
+def _of_others(text: str, who: str, learned: Learned, sources: Sources) -> Conjecture:
+    """A claim of a model or a human; where it can't be tested, it says why."""
+    kinds = {SIMPLIFICATION, *sources.kinds.values()}
+    kinds |= {kind for lesson in learned.lessons for kind in kinds_of(lesson)}
+    names = {*sources.space.parameters, *sources.kinds}
+    try:
+        claim = parse_claim(text, names, kinds)
+    except NightlabError as error:
+        why = f"it can't be tested: {one_line(str(error))}"
+        return Conjecture(one_line(text), Standing.UNTESTED, 0.5, source=who, why=why)
+    return _conjecture(claim, weigh(claim, learned), who)
+
+
+def _conjecture(claim: Claim, evidence: Evidence, source: str = "") -> Conjecture:
+    """A claim by its evidence: untested where no trial has anything to say of it."""
+    strength, told = evidence.probability, (evidence.for_it, evidence.against)
+    if strength is None:
+        return Conjecture(str(claim), Standing.UNTESTED, 0.5, source=source, why=evidence.why)
+    standing = Standing.HOLDS if evidence.holds else Standing.DEAD
+    if not any(told) and UNDECIDED <= strength <= 1 - UNDECIDED:
+        standing = Standing.UNTESTED
+    return Conjecture(str(claim), standing, strength, *told, source, evidence.why)
+
+
+def _strongest(alive: Iterable[Conjecture]) -> Sequence[Conjecture]:
+    """A handful, those that were tested before the others."""
+
+    def rank(each: Conjecture) -> tuple[bool, float]:
+        return each.standing is Standing.UNTESTED, -each.strength
+
+    return sorted(alive, key=rank)[:AT_MOST]

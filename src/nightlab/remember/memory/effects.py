@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from nightlab.program.space import BoolParameter, ChoiceParameter, Space
 from nightlab.remember.memory import Sources
@@ -47,8 +49,14 @@ class Learned:
 
     def share(self, step: Step, name: str) -> float:
         """What of a step's gain one parameter has brought: less what the others are known for."""
-        others = {column: way for column, way in step.moved.items() if column[0] != name}
-        return (step.lesson.gain or 0.0) - (self.expected(others)[0] if others else 0.0)
+        others = (way * self.means[at] for at, way in step.moved.items() if at[0] != name)
+        return (step.lesson.gain or 0.0) - sum(others)
+
+    @cached_property
+    def means(self) -> Mapping[Column, float]:
+        """The expected gain of each column; what no measured trial has moved has none."""
+        known = self.posterior.mean.tolist() if self.posterior is not None else []
+        return defaultdict(float, zip(self.columns, known, strict=False))
 
 
 def effects(lessons: Sequence[Lesson], history: History, sources: Sources) -> list[Effect]:

@@ -25,7 +25,10 @@ MISFIT = (1 / 64, 1 / 8, 1 / 4, 1 / 2, 1.0)
 """Scales of what the moves do not explain, in typical gains."""
 
 NEGLIGIBLE = 1e-3
-FAR = 10.0
+"""A pair of scales with less than this share of the weight is left out."""
+
+FAR = 4.0
+"""What is further out than so many times where the largest quarter begins counts as that far."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +55,8 @@ def regress(
 ) -> Posterior | None:
     """The coefficients of (n, k) `rows`; None where nothing was gained or lost at all.
 
-    `against` names what each gain was measured against. A gain further out than ten times the usual
-    counts as one of that size. Where an error is not known, the usual one is taken.
+    `against` names what each gain was measured against. Where an error is not known, the usual
+    one is taken.
     """
     import numpy as np
 
