@@ -31,6 +31,12 @@ MARKED = {
     "parameters",
     "trace",
     "refused",
+    "facts",
+    "claim",
+    "source",
+    "why",
+    "signature",
+    "option",
     "diagnostics",
 }
 LONGEST = 4100

@@ -13,6 +13,7 @@ from nightlab.propose import Setting
 from nightlab.propose.brief import Order, make_brief
 from nightlab.propose.brief.facts import characters
 from nightlab.propose.conformance import sample_history, sample_setting, sample_trial
+from nightlab.remember.memory import recall
 from nightlab.types import Decision, History, Trial, Verdict, Wish
 
 DIFF = "diff --git a/t.py b/t.py\nindex 1..2\n--- a/t.py\n+++ b/t.py\n@@ -1 +1 @@\n-a\n+b\n"
@@ -54,6 +55,7 @@ def setting() -> Setting:
         scope="architecture",
         budget="5 min",
         waiting=lambda: [Wish(1, "try SiLU")],
+        memory=recall,
     )
 
 
@@ -104,7 +106,7 @@ def test_it_keeps_within_its_budget_and_leaves_out_the_oldest(tokens: int) -> No
     history = sample_history(*trials, parameters={"width": 8, "rate": 0.01})
     made = make_brief(setting(), history, Order(), tokens)
     assert len(made.page) <= characters(tokens) * 1.1
-    assert "trial 299" in made.page and "«idea 1»" not in made.page
+    assert "- trial 299: " in made.page and "- trial 1: " not in made.page
     assert tokens == 4000 or "more\n" in made.page
     assert len(str(made.data)) <= 3 * characters(tokens) + 12_000
 

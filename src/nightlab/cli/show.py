@@ -16,7 +16,8 @@ def show(
     tag: Tag = None,
     as_json: Json = False,
 ) -> None:
-    """Show one trial: what was changed, its runs, the verdict and the evidence for it."""
+    """Show one trial: what was changed, its runs, the verdict, the evidence and a review."""
+    from nightlab.report.review import review_data, review_of, short_lines
     from nightlab.report.status import reviews
     from nightlab.report.status import show as show_of
     from nightlab.report.trial import diff_lines, trial_lines
@@ -31,10 +32,11 @@ def show(
             f"there is no trial {number}; campaign {campaign.tag} has {there}"
         ) from None
     told = show_of(campaign.history, trial, study.rooms.judge(), reviews(campaign), campaign.state)
+    review = review_of(study, campaign, trial)
     if as_json:
-        print_json(told)
+        print_json(told | {"review": review_data(review)})
         return
-    for line in trial_lines(told, campaign.history.metric):
+    for line in [*trial_lines(told, campaign.history.metric), *short_lines(review)]:
         print_line(line)
     if told["diff"]:
         for line in ["", *diff_lines(told["diff"])]:

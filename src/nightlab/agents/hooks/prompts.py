@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from nightlab.agents.hooks.outline import Outline
 from nightlab.agents.hooks.story import last_trials, named, standing
 from nightlab.campaign import Campaign
-from nightlab.propose.brief.facts import dead_ends, near_misses
+from nightlab.remember.memory.archive import dead_ends, near_misses
+from nightlab.remember.memory.lessons import lessons_of
 from nightlab.remember.wishes import Wishes
-from nightlab.types import Trial, one_line
+from nightlab.types import Lesson, one_line
 
 _NEAR = 3
 _DEAD = 2
@@ -84,13 +85,13 @@ def end_prompt(campaign: Campaign, why: str) -> str:
 
 def next_prompt(outline: Outline, campaign: Campaign) -> str:
     """The next trial."""
-    history = campaign.history
+    history, lessons = campaign.history, lessons_of(campaign.history)
     lines = [
         f"Go on with the next trial of campaign {campaign.tag}; don't ask, the human is away.",
         *standing(campaign),
         *last_trials(history),
-        *_listed("near misses, to sharpen or to combine", near_misses(history)[:_NEAR]),
-        *_listed("dead ends, not to be tried again as they are", dead_ends(history)[-_DEAD:]),
+        *_listed("near misses, to sharpen or to combine", near_misses(lessons, history)[:_NEAR]),
+        *_listed("dead ends, not to be tried again as they are", dead_ends(lessons)[-_DEAD:]),
         *_queue(campaign),
         f"1. `git reset --hard {campaign.branch}` on your desk, so that you build on the best.",
         f"2. One coherent idea, edited in {', '.join(outline.surface)}.",
@@ -101,8 +102,8 @@ def next_prompt(outline: Outline, campaign: Campaign) -> str:
     return "\n".join(lines)
 
 
-def _listed(what: str, trials: Sequence[Trial]) -> list[str]:
-    shown = "; ".join(f"trial {trial.number} {named(trial)}" for trial in trials)
+def _listed(what: str, lessons: Sequence[Lesson]) -> list[str]:
+    shown = "; ".join(f"trial {each.name} {named(each.trial)}" for each in lessons)
     return [f"{what}: {shown}"] if shown else []
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nightlab.campaign import Campaign
-from nightlab.propose.brief.facts import near_misses
+from nightlab.remember.memory.archive import near_misses
+from nightlab.remember.memory.lessons import lessons_of
 from nightlab.types import Decision, History, Trial, one_line
 
 _LAST = 5
@@ -86,7 +87,8 @@ def recommendation(history: History, trial: Trial) -> str:
             "crash. A slip (a name, a shape, an import): mend it and try once more. A broken idea:"
             " leave it, and don't come back to it as it is"
         )
-    if trial in near_misses(history):
+    near = near_misses(lessons_of(history), history)
+    if any(lesson.trial.number == trial.number for lesson in near):
         return (
             "discard, a near miss. Sharpen it or isolate its cause in the next trial before you"
             " leave this lane"

@@ -9,16 +9,45 @@ from nightlab.change.about.part import Part
 from nightlab.change.about.words import Categories, Category, of_constant, words_of
 from nightlab.program.space import Parameter
 
-TOPICS: tuple[tuple[str, str], ...] = (
-    ("attention", "attention attn head qk kv query key rope rotary window softcap mask"),
-    ("normalization", "norm layernorm rmsnorm batchnorm groupnorm normalize normalization"),
-    ("batch", "batch accum accumulate accumulation microbatch"),
-    ("regularization", "dropout decay regularization regularize label smoothing stochastic noise"),
-    ("schedule", "warmup warmdown cooldown schedule scheduler anneal final"),
+TOPICS: tuple[tuple[str, str, str], ...] = (
+    (
+        "normalization",
+        "norm layernorm rmsnorm batchnorm groupnorm instancenorm rms normalize"
+        " normalise normalization normalisation",
+        "grad gradient clip",
+    ),
+    (
+        "attention",
+        "attention attn attend head qk qkv kv query rope rotary rotate window softcap mask sdpa"
+        " flash gqa mqa",
+        "",
+    ),
+    ("batch", "batch batchsize accum accumulate accumulation microbatch", ""),
+    (
+        "schedule",
+        "warmup warmdown cooldown schedule scheduler anneal lr_decay decay_step lr_final lr_min",
+        "",
+    ),
+    (
+        "regularization",
+        "dropout droppath weight_decay wd smoothing regularization regularisation"
+        " regularize regularise regularizer",
+        "",
+    ),
 )
-"""Words of identifiers that speak for a kind; below them the category of a part is its kind."""
+"""Kinds, the words of identifiers that speak for each, and words beside which they do not.
 
-_KNOWN = tuple((kind, frozenset(words.split())) for kind, words in TOPICS)
+`weight_decay` stands for both words, in any order. Where none speaks, the category of a part is its
+kind.
+"""
+
+_OUTPUT = frozenset(("head", "lm", "output", "out", "classifier", "cls"))
+"""A head of these words alone is the last layer, none of attention's."""
+
+_KNOWN = tuple(
+    (kind, [frozenset(word.split("_")) for word in words.split()], frozenset(unless.split()))
+    for kind, words, unless in TOPICS
+)
 
 
 def count_topics(parts: Iterable[Part]) -> dict[str, int]:
@@ -28,13 +57,26 @@ def count_topics(parts: Iterable[Part]) -> dict[str, int]:
 
 
 def topic(name: str, categories: Categories) -> str:
-    """The kind of one part: by the words of its own name, else its category."""
-    words = words_of(name.rpartition(".")[2])
-    for kind, known in _KNOWN:
-        if words & known:
-            return kind
+    """The kind of one part: by the words of its own name, else of what it is in, else its category.
+
+    `Attention.forward` is about attention; `get_batch`, which makes the data, is about data.
+    """
+    inside, _, own = name.rpartition(".")
+    kind = _spoken(own) or _spoken(inside.rpartition(".")[2])
     order = list(Category)
-    return min(categories, key=order.index).value if categories else Category.OTHER.value
+    first = min(categories, key=order.index) if categories else Category.OTHER
+    return first.value if not kind or (kind == "batch" and first is Category.DATA) else kind
+
+
+def _spoken(name: str) -> str:
+    """The first kind that a word of the name speaks for, "" for none."""
+    words = words_of(name)
+    if words <= _OUTPUT and "heads" not in words:
+        return ""
+    for kind, known, unless in _KNOWN:
+        if not words & unless and any(each <= words for each in known):
+            return kind
+    return ""
 
 
 def topic_of_parameter(name: str, space: Mapping[str, Parameter]) -> str:

@@ -20,7 +20,7 @@ class Order:
 
     `wish` is a hypothesis of the human's to be carried out. `trial` crashed with `trace`, and is to
     be mended. `refusals` are ideas that were refused, each with the reason. `role` is how to go
-    about it, and `facts` what that needs to know.
+    about it, `facts` what the role needs to know, a line each.
     """
 
     wish: str = ""

@@ -24,7 +24,8 @@ class Diff:
         return self.added - self.deleted
 
     def __str__(self) -> str:
-        return f"+{self.added} -{self.deleted} lines in {self.hunks} hunk{'' if self.hunks == 1 else 's'}"
+        hunks = f"{self.hunks} hunk" if self.hunks == 1 else f"{self.hunks} hunks"
+        return f"+{self.added} -{self.deleted} lines in {hunks}"
 
 
 def read_diff(text: str) -> Diff:

@@ -27,7 +27,6 @@ from nightlab.types import (
     Prediction,
     Recommendation,
     Review,
-    Trial,
 )
 
 CLEAR = 0.001
