@@ -9,7 +9,7 @@ from nightlab.remember.memory import Sources
 from nightlab.remember.memory.claims import weigh
 from nightlab.remember.memory.effects import SIMPLIFICATION, Learned, kinds_of, learn
 from nightlab.remember.memory.evidence import Evidence
-from nightlab.remember.memory.regions import regions
+from nightlab.remember.memory.regions import has_crashed, regions
 from nightlab.remember.memory.stall import since_last_keep
 from nightlab.types import (
     Conjecture,
@@ -25,8 +25,11 @@ from nightlab.types import (
 CLEAR = 1.6
 """So many errors of gain make a claim of an effect: it is so with a chance of 95 %."""
 
-SURE = 0.95
-"""So likely a region must be to be claimed."""
+CHANCE = 0.05
+"""How likely a region that crashes may be luck, of all those looked at together."""
+
+EARLIER = (4, 2)
+"""What was claimed by the first quarter of the trials, and by the first half, may have died."""
 
 FEWEST = 4
 """With fewer trials than these, nothing can have died yet."""
@@ -46,7 +49,7 @@ def conjectures(
 ) -> list[Conjecture]:
     """A handful of those alive, the strongest first; then those that died.
 
-    Of the computed ones, a claim has died that was sure by the first half of the trials.
+    Of the computed ones, a claim may have died that was made by the first trials.
     """
     others = _others(learned, history, sources)
     said = {each.claim for each in others}
@@ -70,8 +73,10 @@ def _computed(learned: Learned) -> Iterator[Claim]:
         if weigh(claim, learned).holds:
             said.add((claim.name, claim.of_kind))
             yield claim
+    crashes = sum(has_crashed(step.lesson) for step in learned.steps)
+    looked_at = 2 * len(learned.space) * crashes  # each crash may bound one, upwards or down
     for claim in regions(learned):
-        if (weigh(claim, learned).probability or 0.0) >= SURE:
+        if (1 - (weigh(claim, learned).probability or 0.0)) * looked_at <= CHANCE:
             yield claim
 
 
@@ -86,11 +91,12 @@ def _claim_of(effect: Effect) -> Claim | None:
 
 
 def _once(learned: Learned, history: History, sources: Sources) -> list[Conjecture]:
-    """What was sure by the first half of the trials, as it stands today."""
-    if len(learned.lessons) < FEWEST:
-        return []
-    half = learn(learned.lessons[: len(learned.lessons) // 2], history, sources)
-    return [_conjecture(claim, weigh(claim, learned)) for claim in _computed(half)]
+    """What was claimed by the first trials, as it stands today."""
+    claims: dict[Claim, None] = {}
+    for part in EARLIER if len(learned.lessons) >= FEWEST else ():
+        first = learn(learned.lessons[: len(learned.lessons) // part], history, sources)
+        claims |= dict.fromkeys(_computed(first))
+    return [_conjecture(claim, weigh(claim, learned)) for claim in claims]
 
 
 def _plateau(stalled: Stall, history: History) -> list[Conjecture]:
