@@ -1,0 +1,83 @@
+"""Moves: which parameters may move, which states were tried, and which move has the best outlook."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from nightlab.propose.emitters import Move, Scene
+from nightlab.propose.emitters.outlook import Expectation, outlook_of
+from nightlab.types import Decision, Lesson, Parameters, Trial, Value
+
+State = tuple[tuple[str, bool, Value], ...]
+Worth = Callable[[Expectation], float]
+
+
+def free_names(scene: Scene, kinds: Iterable[str] | None = None) -> list[str]:
+    """Parameters that have an effect at the incumbent's values, of these kinds or tags."""
+    names = [name for name in scene.space.active(scene.values) if name in scene.values]
+    if kinds is None:
+        return names
+    wanted = set(kinds)
+    tags = {name: scene.space.parameters[name].tags for name in names}
+    return [n for n in names if scene.kinds.get(n) in wanted or wanted & {*tags[n]}]
+
+
+def state_of(scene: Scene, parameters: Parameters) -> State:
+    """What has an effect at these values: two of one state would be the same experiment."""
+    names = scene.space.active(parameters)
+    return tuple((name, *_written(parameters[name])) for name in names if name in parameters)
+
+
+def _written(value: Value) -> tuple[bool, Value]:
+    """1 and 1.0 are one number; to a choice, 1 and True are two."""
+    return isinstance(value, bool), value
+
+
+def tried_states(scene: Scene) -> set[State]:
+    """The states of the baseline, of the incumbent and of all trials of this campaign."""
+    history = scene.history
+    own = [lesson.trial for lesson in scene.memory.lessons if not lesson.campaign]
+    trials: list[Trial] = [history.baseline, history.incumbent, *history.trials, *own]
+    return {state_of(scene, trial.parameters) for trial in trials}
+
+
+def fresh_moves(scene: Scene, moves: Iterable[Move]) -> list[Move]:
+    """Those that lead to a state that was not tried: in range, and each state once.
+
+    What they say of a parameter that stays, or that has no effect there, is left out.
+    """
+    seen, found = tried_states(scene), []
+    for move in moves:
+        kept = _what_moves(scene, move.parameters)
+        state = state_of(scene, {**scene.values, **kept})
+        if kept and state not in seen and not scene.space.out_of_range(kept):
+            seen.add(state)
+            found.append(replace(move, parameters=kept))
+    return found
+
+
+def _what_moves(scene: Scene, parameters: Parameters) -> Parameters:
+    values = scene.values
+    active = set(scene.space.active({**values, **parameters})) & values.keys()
+    return {
+        name: value
+        for name, value in parameters.items()
+        if name in active and _written(value) != _written(values[name])
+    }
+
+
+def best_of(scene: Scene, moves: Iterable[Move], worth: Worth) -> Move | None:
+    """The fresh move that is worth most by what the lessons say; of equals the first."""
+    found = fresh_moves(scene, moves)
+    if len(found) < 2:
+        return found[0] if found else None
+    places = [{**scene.values, **move.parameters} for move in found]
+    expected = outlook_of(scene).expect(places)
+    return max(zip(found, expected, strict=True), key=lambda each: worth(each[1]))[0]
+
+
+def kept_lessons(lessons: Sequence[Lesson]) -> list[Lesson]:
+    """Keeps of this campaign, the last first."""
+    kept = (x for x in reversed(lessons) if x.trial.verdict and not x.campaign)
+    return [x for x in kept if x.trial.verdict and x.trial.verdict.decision is Decision.KEEP]
