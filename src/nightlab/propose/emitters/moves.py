@@ -1,13 +1,13 @@
-"""Moves: which parameters may move, which states were tried, and which move has the best outlook."""
+"""Moves: which parameters may move, what was tried, and which move has the best outlook."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from nightlab.propose.emitters import Move, Scene
 from nightlab.propose.emitters.outlook import Expectation, outlook_of
-from nightlab.types import Decision, Lesson, Parameters, Trial, Value
+from nightlab.types import Decision, Lesson, Memory, Parameters, Trial, Value
 
 State = tuple[tuple[str, bool, Value], ...]
 Worth = Callable[[Expectation], float]
@@ -36,10 +36,7 @@ def _written(value: Value) -> tuple[bool, Value]:
 
 def tried_states(scene: Scene) -> set[State]:
     """The states of the baseline, of the incumbent and of all trials of this campaign."""
-    history = scene.history
-    own = [lesson.trial for lesson in scene.memory.lessons if not lesson.campaign]
-    trials: list[Trial] = [history.baseline, history.incumbent, *history.trials, *own]
-    return {state_of(scene, trial.parameters) for trial in trials}
+    return {state_of(scene, trial.parameters) for trial in _trials(scene)}
 
 
 def fresh_moves(scene: Scene, moves: Iterable[Move]) -> list[Move]:
@@ -77,7 +74,27 @@ def best_of(scene: Scene, moves: Iterable[Move], worth: Worth) -> Move | None:
     return max(zip(found, expected, strict=True), key=lambda each: worth(each[1]))[0]
 
 
-def kept_lessons(lessons: Sequence[Lesson]) -> list[Lesson]:
+def tried_ways(scene: Scene, name: str) -> set[int]:
+    """Up (1), down (-1): which ways this parameter alone was moved from the incumbent's values."""
+    parameter, values = scene.space.parameters[name], scene.values
+    here = parameter.to_unit(values[name])
+    found = set()
+    for trial in _trials(scene):
+        only = {**trial.parameters, name: values[name]}
+        if name in trial.parameters and state_of(scene, only) == state_of(scene, values):
+            there = parameter.to_unit(trial.parameters[name])
+            found.add((there > here) - (there < here))
+    return found
+
+
+def _trials(scene: Scene) -> list[Trial]:
+    """All of this campaign, the baseline and the incumbent with them."""
+    history = scene.history
+    own = [lesson.trial for lesson in scene.memory.lessons if not lesson.campaign]
+    return [history.baseline, history.incumbent, *history.trials, *history.open, *own]
+
+
+def kept_lessons(memory: Memory) -> list[Lesson]:
     """Keeps of this campaign, the last first."""
-    kept = (x for x in reversed(lessons) if x.trial.verdict and not x.campaign)
-    return [x for x in kept if x.trial.verdict and x.trial.verdict.decision is Decision.KEEP]
+    own = [each for each in reversed(memory.lessons) if not each.campaign]
+    return [x for x in own if x.trial.verdict and x.trial.verdict.decision is Decision.KEEP]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nightlab.program.space import ChoiceParameter
 from nightlab.propose.emitters import Scene
 from nightlab.propose.emitters.steps import is_ordered
 from nightlab.types import Lesson, Parameters
@@ -25,6 +26,8 @@ _FREELY = 1.0
 _SWEEPS = 2
 _UNKNOWN = 0.5
 """How far a parameter that has no effect somewhere is from where it has one."""
+_APART = math.sqrt(0.5)
+"""Half of an option's column: two options are 1 apart."""
 _OFFSET = 25.0
 """The variance between campaigns, whose baselines need not be the same."""
 
@@ -103,11 +106,11 @@ class Outlook:
         for name, parameter in self.scene.space.parameters.items():
             known = name in active and name in values
             place = parameter.to_unit(values[name]) if known else math.nan
-            if is_ordered(parameter):
-                row.append(place)
+            if isinstance(parameter, ChoiceParameter) and not is_ordered(parameter):
+                units = [parameter.to_unit(option) for option in parameter.options]
+                row += [_APART * (place == unit) if known else math.nan for unit in units]
             else:
-                units = [parameter.to_unit(option) for option in parameter.neighbours("")]
-                row += [float(place == unit) * 0.7 if known else math.nan for unit in units]
+                row.append(place)
         return row
 
     def _fit(self) -> None:
@@ -168,7 +171,7 @@ def _gains(lessons: Sequence[Lesson]) -> Array:
     best, middle = max(seen), float(np.median(seen))
     lowest = max(min(seen), best - 4 * (best - middle))
     found = [lowest if x.over_baseline is None else x.over_baseline for x in lessons]
-    return np.maximum(np.array([0.0, *found]), lowest)
+    return np.array([max(gain, lowest) for gain in (0.0, *found)])
 
 
 def _errors(lessons: Sequence[Lesson]) -> Array:

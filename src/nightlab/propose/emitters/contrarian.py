@@ -1,0 +1,121 @@
+"""Against the record: where nobody looked, and the opposite of what is believed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from nightlab.propose.emitters import Move, Scene
+from nightlab.propose.emitters.moves import best_of, free_names, fresh_moves
+from nightlab.propose.emitters.outlook import Expectation
+from nightlab.propose.emitters.steps import distance, is_ordered
+from nightlab.propose.emitters.telling import FEW, lesson_lines, quoted
+from nightlab.types import History, Memory, Parameters, Prediction, Standing, Value
+
+_DRAWN = 100
+_FAREST = 20
+_BOLD = 2.0
+"""How many standard errors it hopes for."""
+_CLAIM = re.compile(r"(higher|lower) (\S+) is better", re.IGNORECASE)
+
+
+class Contrarian:
+    """The opposite side of what was tried, the point farthest from all of it, or the contrary of a
+    conjecture; of those whatever might, at best, gain most.
+
+    It guards against a search that has settled too early. Source of the farthest point: Johnson,
+    Moore & Ylvisaker, Minimax and maximin distance designs, 1990.
+    """
+
+    name = "contrarian"
+    predicted = Prediction.UNCERTAIN
+    needs_facts = False
+    role = (
+        "Go against the record. Look at what all trials so far have in common, and do the opposite"
+        " of it: the direction that nobody took, the part of the code that nobody touched, the"
+        " contrary of what is believed. It must be a serious attempt that could win, in one place,"
+        " and nothing like what was tried."
+    )
+
+    def move(self, scene: Scene) -> Move | None:
+        moves = [*_contraries(scene), *_opposites(scene), *_farthest(scene)]
+        return best_of(scene, moves, _hope)
+
+    def facts(self, history: History, memory: Memory) -> list[str]:
+        alive = [c for c in memory.conjectures if c.standing is not Standing.DEAD]
+        last = [each for each in reversed(memory.lessons) if not each.campaign]
+        return [
+            *(f"believed ({c.strength:.0%}): {quoted(c.claim)}" for c in alive[:FEW]),
+            *(f"has been tried: {line}" for line in lesson_lines(last)),
+            *(f"dead end: {line}" for line in lesson_lines(memory.dead_ends)),
+        ]
+
+
+def _hope(seen: Expectation) -> float:
+    return seen.gain + _BOLD * seen.error
+
+
+def _contraries(scene: Scene) -> list[Move]:
+    """Of what is believed of a parameter, the contrary: the far half of the other side."""
+    moves, free = [], set(free_names(scene))
+    for conjecture in scene.memory.conjectures:
+        found = _CLAIM.fullmatch(conjecture.claim.strip().rstrip("."))
+        if found and found[2] in free and is_ordered(scene.space.parameters[found[2]]):
+            parameter, name = scene.space.parameters[found[2]], found[2]
+            here = parameter.to_unit(scene.values[name])
+            unit = here / 2 if found[1].lower() == "higher" else (1 + here) / 2
+            said = f"it is believed that {found[0].lower()}; the contrary was not looked at enough"
+            moves.append(Move({name: parameter.from_unit(unit)}, said))
+    return moves
+
+
+def _opposites(scene: Scene) -> list[Move]:
+    """The side of a range where the fewest trials were; the option that was tried least."""
+    moves = []
+    for name in free_names(scene):
+        parameter = scene.space.parameters[name]
+        seen = [place[name] for place in _places(scene) if name in place]
+        if is_ordered(parameter):
+            middle = sum(map(parameter.to_unit, seen)) / len(seen)
+            side = "upper" if middle < 0.5 else "lower"
+            said = f"hardly anything was tried in the {side} part of {name}"
+            units = (0.7, 0.85, 1.0) if middle < 0.5 else (0.3, 0.15, 0.0)
+            moves += [Move({name: parameter.from_unit(unit)}, said) for unit in units]
+        else:
+            options = parameter.neighbours(scene.values[name])
+            least = min(options, key=lambda option: _times(seen, option))
+            moves.append(Move({name: least}, f"{name} = {least} was tried least"))
+    return moves
+
+
+def _times(seen: Iterable[Value], option: Value) -> int:
+    return sum(type(value) is type(option) and value == option for value in seen)
+
+
+def _farthest(scene: Scene) -> list[Move]:
+    """Of random points, those that are farthest from all that was tried."""
+    names, places = free_names(scene), _places(scene)
+    said = "nothing like it was tried: it is far from every trial"
+    drawn = [
+        Move({name: scene.space.draw(name, scene.random) for name in names}, said)
+        for _ in range(_DRAWN if names else 0)
+    ]
+    found = fresh_moves(scene, drawn)
+    found.sort(key=lambda move: -_nearest(scene, {**scene.values, **move.parameters}, places))
+    return found[:_FAREST]
+
+
+def _nearest(scene: Scene, here: Parameters, places: list[Parameters]) -> float:
+    """The distance to the nearest of these places, squared."""
+    space = scene.space.parameters
+    return min(
+        sum(distance(space[n], here[n], p[n]) ** 2 for n in space if n in here and n in p)
+        for p in places
+    )
+
+
+def _places(scene: Scene) -> list[Parameters]:
+    """The incumbent, the baseline and all that was tried, in earlier campaigns too."""
+    history = scene.history
+    tried = [each.trial.parameters for each in scene.memory.lessons]
+    return [scene.values, history.baseline.parameters, *tried]
