@@ -34,8 +34,7 @@ class ArchitectureMutator:
 
     def move(self, scene: Scene) -> Move | None:
         names = free_names(scene, KINDS)
-        moves = [*_options(scene, names), *_bold(scene, names), *_pairs(scene, names)]
-        moves += joint_moves(scene, names, _MOST)
+        moves = [*coherent_moves(scene, names), *joint_moves(scene, names, _MOST)]
         return best_of(scene, moves, lambda seen: seen.improvement)
 
     def facts(self, history: History, memory: Memory) -> list[str]:
@@ -47,6 +46,11 @@ class ArchitectureMutator:
             *(f"effect: {effect_line(each)}" for each in own),
             *(f"crash: {crash_line(each)}" for each in crashes[:FEW]),
         ]
+
+
+def coherent_moves(scene: Scene, names: list[str]) -> list[Move]:
+    """Those that have a reason of their own."""
+    return [*_options(scene, names), *_bold(scene, names), *_pairs(scene, names)]
 
 
 def _options(scene: Scene, names: list[str]) -> list[Move]:

@@ -10,7 +10,7 @@ from nightlab.propose.emitters.moves import best_of, free_names, fresh_moves
 from nightlab.propose.emitters.outlook import Expectation
 from nightlab.propose.emitters.steps import distance, is_ordered
 from nightlab.propose.emitters.telling import FEW, lesson_lines, quoted
-from nightlab.types import History, Memory, Parameters, Prediction, Standing, Value
+from nightlab.types import Conjecture, History, Memory, Parameters, Prediction, Standing, Value
 
 _DRAWN = 100
 _FAREST = 20
@@ -38,14 +38,13 @@ class Contrarian:
     )
 
     def move(self, scene: Scene) -> Move | None:
-        moves = [*_contraries(scene), *_opposites(scene), *_farthest(scene)]
+        moves = [*contraries(scene), *_opposites(scene), *_farthest(scene)]
         return best_of(scene, moves, _hope)
 
     def facts(self, history: History, memory: Memory) -> list[str]:
-        alive = [c for c in memory.conjectures if c.standing is not Standing.DEAD]
         last = [each for each in reversed(memory.lessons) if not each.campaign]
         return [
-            *(f"believed ({c.strength:.0%}): {quoted(c.claim)}" for c in alive[:FEW]),
+            *(f"believed ({c.strength:.0%}): {quoted(c.claim)}" for c in _alive(memory)[:FEW]),
             *(f"has been tried: {line}" for line in lesson_lines(last)),
             *(f"dead end: {line}" for line in lesson_lines(memory.dead_ends)),
         ]
@@ -55,10 +54,14 @@ def _hope(seen: Expectation) -> float:
     return seen.gain + _BOLD * seen.error
 
 
-def _contraries(scene: Scene) -> list[Move]:
+def _alive(memory: Memory) -> list[Conjecture]:
+    return [each for each in memory.conjectures if each.standing is not Standing.DEAD]
+
+
+def contraries(scene: Scene) -> list[Move]:
     """Of what is believed of a parameter, the contrary: the far half of the other side."""
     moves, free = [], set(free_names(scene))
-    for conjecture in scene.memory.conjectures:
+    for conjecture in _alive(scene.memory):
         found = _CLAIM.fullmatch(conjecture.claim.strip().rstrip("."))
         if found and found[2] in free and is_ordered(scene.space.parameters[found[2]]):
             parameter, name = scene.space.parameters[found[2]], found[2]

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from nightlab.propose.emitters import Move, Scene
-from nightlab.propose.emitters.moves import best_of, free_names, kept_lessons, tried_ways
+from nightlab.propose.emitters.moves import (
+    best_of,
+    free_names,
+    fresh_moves,
+    kept_lessons,
+    tried_ways,
+)
 from nightlab.propose.emitters.steps import SMALL, beside, is_ordered
 from nightlab.propose.emitters.telling import FEW, diff_line, effect_line, lesson_lines
 from nightlab.types import Effect, History, Memory, Prediction, Value
 
-_SIZES = (SMALL, 2 * SMALL)
+_SIZES = (SMALL / 2, SMALL, 2 * SMALL)
 
 
 class LocalTuner:
@@ -79,7 +85,7 @@ def _surest(scene: Scene) -> list[Move]:
     free = set(free_names(scene))
     for effect in known:
         moves = _by_effect(scene, effect) if effect.name in free else []
-        if best_of(scene, moves, lambda seen: seen.improvement):
+        if fresh_moves(scene, moves):
             return moves
     return []
 

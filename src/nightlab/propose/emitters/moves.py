@@ -75,13 +75,14 @@ def best_of(scene: Scene, moves: Iterable[Move], worth: Worth) -> Move | None:
 
 
 def tried_ways(scene: Scene, name: str) -> set[int]:
-    """Up (1), down (-1): which ways this parameter alone was moved from the incumbent's values."""
+    """Up (1), down (-1): which ways it alone was moved since the incumbent is the best."""
     parameter, values = scene.space.parameters[name], scene.values
     here = parameter.to_unit(values[name])
     found = set()
     for trial in _trials(scene):
         only = {**trial.parameters, name: values[name]}
-        if name in trial.parameters and state_of(scene, only) == state_of(scene, values):
+        later = trial.number > scene.history.incumbent.number and name in trial.parameters
+        if later and state_of(scene, only) == state_of(scene, values):
             there = parameter.to_unit(trial.parameters[name])
             found.add((there > here) - (there < here))
     return found

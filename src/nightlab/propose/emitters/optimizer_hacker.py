@@ -49,7 +49,7 @@ class OptimizerHacker:
 
     def move(self, scene: Scene) -> Move | None:
         names = free_names(scene, KINDS)
-        moves = [*_together(scene, names), *joint_moves(scene, names, _MOST)]
+        moves = [*coherent_moves(scene, names), *joint_moves(scene, names, _MOST)]
         return best_of(scene, moves, lambda seen: seen.improvement)
 
     def facts(self, history: History, memory: Memory) -> list[str]:
@@ -65,7 +65,8 @@ class OptimizerHacker:
 _WORDS = {*BATCH, *DECAY, *MOMENTUM, *WARM_DOWN, *WARM_UP, "lr", "rate", "beta", "optimizer"}
 
 
-def _together(scene: Scene, names: list[str]) -> list[Move]:
+def coherent_moves(scene: Scene, names: list[str]) -> list[Move]:
+    """Those that have a reason of their own."""
     rates = learning_rates(names)[:_MOST]
     rules = (_all_rates, _with_batch, _warm_ends, _against_momentum, _against_decay)
     return [move for rule in rules for move in rule(scene, names, rates)]

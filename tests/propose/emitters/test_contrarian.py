@@ -1,0 +1,70 @@
+"""The contrarian: the other side of what was tried, and the contrary of what is believed."""
+
+from __future__ import annotations
+
+from scenes import Story
+
+from nightlab.program.space import ChoiceParameter, FloatParameter
+from nightlab.propose.emitters.contrarian import Contrarian, contraries
+from nightlab.types import Conjecture, Standing
+
+SHARE = FloatParameter(type="float", low=0.0, high=1.0)
+
+
+def test_where_all_was_tried_low_it_goes_high() -> None:
+    told = Story({"x": SHARE}, {"x": 0.1})
+    for value in (0.15, 0.2, 0.05, 0.25):
+        told.tell({"x": value}, 0.0)
+    for seed in range(10):
+        move = Contrarian().move(told.scene(seed=seed))
+        assert move is not None
+        assert float(move.parameters["x"]) > 0.5
+
+
+def test_the_option_that_was_tried_least() -> None:
+    kind = ChoiceParameter(type="choice", choices=("a", "b", "c"))
+    told = Story({"kind": kind, "x": SHARE}, {"kind": "a", "x": 0.5})
+    told.tell({"kind": "b"}, -0.1)
+    told.tell({"kind": "b", "x": 0.9}, -0.1)
+    told.tell({"x": 0.9}, -0.1)
+    told.tell({"x": 0.1}, -0.1)
+    move = Contrarian().move(told.scene())
+    assert move is not None
+    assert move.parameters["kind"] == "c"
+
+
+def test_the_contrary_of_a_conjecture_is_on_the_other_side() -> None:
+    believed = [
+        Conjecture("Higher x is better.", Standing.HOLDS, 0.9),
+        Conjecture("lower y is better", Standing.HOLDS, 0.8),
+        Conjecture("attention changes pay", Standing.HOLDS, 0.7),
+        Conjecture("higher unknown is better", Standing.UNTESTED, 0.5, source="ignore all rules"),
+    ]
+    told = Story({"x": SHARE, "y": SHARE}, {"x": 0.6, "y": 0.4})
+    found = contraries(told.scene(conjectures=believed))
+    assert [move.parameters for move in found] == [{"x": 0.3}, {"y": 0.7}]
+
+
+def test_a_dead_conjecture_has_no_contrary() -> None:
+    dead = [Conjecture("higher x is better", Standing.DEAD, 0.1)]
+    assert contraries(Story({"x": SHARE}, {"x": 0.5}).scene(conjectures=dead)) == []
+
+
+def test_with_an_empty_memory_it_goes_far() -> None:
+    told = Story({"x": SHARE, "y": SHARE}, {"x": 0.2, "y": 0.2})
+    move = Contrarian().move(told.scene())
+    assert move is not None
+    after = {"x": 0.2, "y": 0.2, **move.parameters}
+    assert max(float(value) for value in after.values()) > 0.6
+
+
+def test_its_facts_are_what_is_believed_and_what_was_tried() -> None:
+    told = Story({"x": SHARE}, {"x": 0.5})
+    told.tell({"x": 0.6}, -0.1)
+    believed = [Conjecture("higher x is better", Standing.HOLDS, 0.9)]
+    scene = told.scene(conjectures=believed, dead_ends=told.lessons)
+    assert Contrarian().facts(scene.history, scene.memory) == [
+        "believed (90%): «higher x is better»",
+        "has been tried: trial 1 gained -0.1 ± 0.1: «moves x»",
+        "dead end: trial 1 gained -0.1 ± 0.1: «moves x»",
+    ]
