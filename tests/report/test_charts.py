@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from nightlab.report.charts import Charts, best, effects, frontier, history
-from nightlab.report.charts.effects import PANELS
 from nightlab.report.charts.frontier import ROWS, steps
 from nightlab.report.charts.gains import ENDS
+from nightlab.report.charts.grid import PANELS
 from nightlab.report.charts.labels import behind, free
 from nightlab.report.charts.library import drawing, save
 from nightlab.report.charts.limits import Limits, around, near_best

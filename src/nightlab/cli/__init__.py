@@ -17,6 +17,7 @@ from nightlab.cli import (
     idea,
     imports,
     init,
+    memory,
     merge,
     report,
     run,
@@ -41,6 +42,7 @@ app.command("idea")(idea.idea)
 app.command("try")(tryout.try_edits)
 app.command("status")(status.status)
 app.command("show")(show.show)
+app.command("memory")(memory.memory)
 app.command("report")(report.report)
 app.command("merge")(merge.merge)
 app.add_typer(export.app, name="export")

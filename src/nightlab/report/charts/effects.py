@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nightlab.report.charts.gains import draw_gains
+from nightlab.report.charts.grid import (
+    BAND,
+    PANELS,
+    TALL,
+    bottom,
+    head,
+    name_side,
+    panel_at,
+    shape,
+    side,
+)
 from nightlab.report.charts.limits import Limits, near_best
-from nightlab.report.charts.marks import GREY, INK, KEEP, VERDICTS, Marks, Style, edge, trial_marks
-from nightlab.report.charts.page import LEFT, WIDE, draw, page, panel, scale, write
-from nightlab.report.charts.parameter import Places, place_values
+from nightlab.report.charts.marks import GREY, KEEP, VERDICTS, Marks, Style, trial_marks
+from nightlab.report.charts.page import draw, page
+from nightlab.report.charts.parameter import place_values
 from nightlab.report.charts.view import View
-from nightlab.report.charts.wording import cut, width
 from nightlab.report.markdown import counted
-from nightlab.types import Decision, Trial, one_line
+from nightlab.types import Decision, Trial
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PANELS = 12
-"""How many parameters are shown at most."""
 _DRAWN = 2400
-_TALL, _GAP, _SIDE, _BAND = 150.0, 16.0, 40.0, 0.14
 _NOW: Style = {"color": KEEP, "linewidth": 1.2, "zorder": 2}
 _BEFORE: Style = {"color": GREY, "linewidth": 1.2, "zorder": 1.9, "linestyle": ":"}
 
@@ -60,25 +66,15 @@ def draw_effects(view: View) -> Figure:
     if not found:
         return draw_gains(view)
     shown = found[:PANELS]
-    columns = {1: 1, 2: 2, 4: 2}.get(len(shown), 3 if len(shown) <= 9 else 4)
-    rows = math.ceil(len(shown) / columns)
-    figure = page(_TALL * rows, view.title, _told(view, found), _legend(view))
+    rows, columns = shape(len(shown))
+    figure = page(TALL * rows, view.title, _told(view, found), _legend(view))
     limits = near_best(0.0, list(view.gains.values()), 1)
     for place, effect in enumerate(shown):
-        axes = _panel(figure, rows, columns, place)
+        axes = panel_at(figure, rows, columns, place)
         _draw_panel(axes, view, effect, limits, _DRAWN // len(shown))
-        _side(axes, limits, first=place % columns == 0)
-    write(
-        figure, LEFT + 4, _TALL * rows / 2, "gain" + _unit(figure.axes[0]), rotation=90, va="center"
-    )
+        side(axes, limits, first=place % columns == 0)
+    name_side(figure, rows)
     return figure
-
-
-def _panel(figure: Figure, rows: int, columns: int, place: int) -> Axes:
-    """Where panels go, row by row."""
-    left, wide = LEFT + _SIDE, (WIDE - 2 * LEFT - _SIDE + _GAP) / columns
-    x, top = left + wide * (place % columns), _TALL * (rows - place // columns) - 16
-    return panel(figure, x, top - _TALL + 40, x + wide - _GAP, top)
 
 
 def _told(view: View, found: Sequence[Effect]) -> list[str]:
@@ -125,37 +121,6 @@ def _draw_panel(axes: Axes, view: View, effect: Effect, limits: Limits, most: in
         if trial.verdict:
             at = places.at(trial.moved[effect.name], trial.number)
             spots[trial.verdict.decision].append((at, view.gains.get(trial.number)))
-    draw(axes, trial_marks(spots, limits, 1, _BAND, most))
-    _bottom(axes, places)
-    said = counted(len(effect.trials), "trial") + places.limits.note
-    room = axes.bbox.width - width(said, 7.5) - 10
-    name = cut(one_line(effect.name), room / 1.15, 9)
-    axes.set_title(said, loc="right", size=7.5, y=1.0, pad=4.0)
-    axes.set_title(name, loc="left", size=9, y=1.0, pad=4.0, color=INK, weight="bold")
-
-
-def _bottom(axes: Axes, places: Places) -> None:
-    """The lower side: as many numbers as fit, or the names of columns."""
-    if not places.names:
-        scale(axes, "x", places.limits, min(5, int(axes.bbox.width // 34)), places.whole)
-        return
-    each = axes.bbox.width / len(places.names) - 4
-    axes.set_xticks(range(len(places.names)), [cut(name, each) for name in places.names])
-    axes.set_xlim(places.limits.low, places.limits.high)
-
-
-def _side(axes: Axes, limits: Limits, first: bool) -> None:
-    """The left side, with numbers beside the first panel of a row."""
-    scale(axes, "y", limits, 5)
-    axes.set_ylim(edge(limits, 1, _BAND), limits.high)
-    axes.grid(axis="y")
-    axes.tick_params(axis="y", labelleft=first)
-    axes.yaxis.offsetText.set_visible(False)
-
-
-def _unit(axes: Axes) -> str:
-    """What the numbers beside the panels are multiples of, where they are not plain."""
-    formatter = axes.yaxis.get_major_formatter()
-    formatter.format_ticks(list(axes.get_yticks()))
-    unit = formatter.get_offset()
-    return f" ({unit})" if unit else ""
+    draw(axes, trial_marks(spots, limits, 1, BAND, most))
+    bottom(axes, places)
+    head(axes, effect.name, counted(len(effect.trials), "trial") + places.limits.note)

@@ -33,6 +33,10 @@ class Places:
         spread = min(0.6, 0.04 * (self.most - 1)) if trial else 0.0
         return column + spread * ((0.618034 * trial) % 1 - 0.5)
 
+    def knows(self, value: Value) -> bool:
+        """Whether the value has a column of its own."""
+        return _name(value) in self.names
+
 
 def place_values(values: Sequence[Value]) -> Places:
     """How these values of a parameter, and no others, are best laid out."""

@@ -1,0 +1,212 @@
+"""The chart of the memory: what moves of each parameter gained, and what that says of it."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nightlab.program.space import FloatParameter, IntParameter, Parameter
+from nightlab.report.charts.grid import (
+    BAND,
+    PANELS,
+    TALL,
+    bottom,
+    head,
+    name_side,
+    panel_at,
+    shape,
+    side,
+)
+from nightlab.report.charts.limits import Limits, near_best
+from nightlab.report.charts.marks import (
+    COLOURS,
+    INK,
+    KEEP,
+    VERDICTS,
+    Marks,
+    Point,
+    Style,
+    thinned,
+    trial_marks,
+)
+from nightlab.report.charts.page import draw, page, panel, say
+from nightlab.report.charts.parameter import Places, place_values
+from nightlab.report.markdown import counted
+from nightlab.types import Decision, Effect, History, Lesson, Memory, Value, one_line
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_DRAWN = 2400
+_STEPS = 60
+_LINE: Style = {"color": INK, "linewidth": 1.2, "zorder": 3}
+_BAR: Style = {"color": COLOURS[Decision.DISCARD], "linewidth": 0.7, "zorder": 1.8}
+_NOW: Style = {"color": KEEP, "linewidth": 1.2, "zorder": 2}
+_TAIL: Style = {"color": INK, "alpha": 0.1, "linewidth": 0.0, "zorder": 1.5}
+
+
+@dataclass(frozen=True)
+class Moves:
+    """One parameter: the trials that moved it, its effects, and the value that is held now."""
+
+    name: str
+    lessons: Sequence[Lesson]
+    effects: Sequence[Effect]
+    parameter: Parameter | None
+    now: Value | None
+
+    @property
+    def numeric(self) -> Parameter | None:
+        """The parameter, where it has a low end and a high one."""
+        kinds = (IntParameter, FloatParameter)
+        return self.parameter if isinstance(self.parameter, kinds) else None
+
+
+def draw_learned(
+    history: History,
+    memory: Memory,
+    space: Mapping[str, Parameter],
+    title: str,
+    only: Sequence[str] | None = None,
+) -> Figure:
+    """Draw a panel for each parameter that was ever moved, the surest effects first.
+
+    A trial stands at the value that it moved to, at its gain over what it was measured against.
+    """
+    found = moves(history, memory, space)
+    found = found if only is None else [each for each in found if each.name in only]
+    title = f"{one_line(title) or 'Study'}: what moves have gained"
+    if not found:
+        return _nothing(title)
+    shown = found[:PANELS]
+    rows, columns = shape(len(shown))
+    figure = page(TALL * rows, title, _told(history, found), _legend(found))
+    gains = [g for each in found for lesson in each.lessons if (g := _gain(lesson)) is not None]
+    limits = near_best(0.0, gains, 1)
+    for place, each in enumerate(shown):
+        axes = panel_at(figure, rows, columns, place)
+        _draw_panel(axes, each, limits, _DRAWN // len(shown))
+        side(axes, limits, first=place % columns == 0)
+    name_side(figure, rows)
+    return figure
+
+
+def moves(history: History, memory: Memory, space: Mapping[str, Parameter]) -> list[Moves]:
+    """The parameters that were moved: those with the surest effects first, then by name."""
+    moved: dict[str, list[Lesson]] = {}
+    for lesson in memory.lessons:
+        for name in lesson.trial.moved:
+            moved.setdefault(name, []).append(lesson)
+    known = [each for each in memory.effects if not each.of_kind]
+    order = list(dict.fromkeys(each.name for each in known))
+    names = [*(name for name in order if name in moved), *sorted(set(moved) - set(order))]
+    held = history.incumbent.parameters
+    return [
+        Moves(name, moved[name], [e for e in known if e.name == name], space.get(name), now)
+        for name, now in ((name, held.get(name)) for name in names)
+    ]
+
+
+def _nothing(title: str) -> Figure:
+    figure = page(TALL, title, [], [])
+    say(panel(figure, 22, 16, 669, TALL - 16), "No trial has moved a parameter yet")
+    return figure
+
+
+def _told(history: History, found: Sequence[Moves]) -> list[str]:
+    """What is drawn, and how far it can be believed."""
+    lessons = {lesson.name: lesson for each in found for lesson in each.lessons}
+    campaigns = len({lesson.campaign for lesson in lessons.values()})
+    caveats = [f"{counted(len(lessons), 'trial')} of {counted(campaigns, 'campaign')}"]
+    if any(len(lesson.trial.moved) > 1 for lesson in lessons.values()):
+        caveats.append("trials that moved several at once count for each")
+    if len(found) > PANELS:
+        left = len(found) - PANELS
+        caveats.append(f"{counted(left, 'parameter')} of less sure effect left out")
+    metric = one_line(history.metric, 60)
+    said = f"Gain in {metric} over what a trial was measured against, with its standard error"
+    return [f"{said}; up is better", *textwrap.wrap("; ".join(caveats), 125)]
+
+
+def _legend(found: Sequence[Moves]) -> list[Marks]:
+    verdicts = {
+        lesson.trial.verdict.decision
+        for each in found
+        for lesson in each.lessons
+        if lesson.trial.verdict
+    }
+    legend = [Marks(kind.value, [], VERDICTS[kind]) for kind in Decision if kind in verdicts]
+    if any(each.effects for each in found):
+        legend.append(Marks("the effect, ± its standard error", [], _LINE))
+    if any(each.now is not None for each in found):
+        legend.append(Marks("the incumbent's value", [], _NOW))
+    return legend
+
+
+def _draw_panel(axes: Axes, moved: Moves, limits: Limits, most: int) -> None:
+    """One parameter: its trials with their errors, its effect, and the incumbent's value."""
+    values = [lesson.trial.moved[moved.name] for lesson in moved.lessons]
+    places = place_values([*values, *([moved.now] if moved.now is not None else [])])
+    if moved.now is not None:
+        at = places.at(moved.now)
+        draw(axes, [Marks("", [(at, limits.low), (at, limits.high)], _NOW)])
+    _draw_effects(axes, moved, places)
+    spots: dict[Decision, list[tuple[float, float | None]]] = {kind: [] for kind in Decision}
+    bars: list[tuple[float, float, float]] = []
+    for lesson, value in zip(moved.lessons, values, strict=True):
+        at, gain, error = places.at(value, lesson.trial.number), _gain(lesson), lesson.error
+        if lesson.trial.verdict:
+            spots[lesson.trial.verdict.decision].append((at, gain))
+        if gain is not None and error is not None and limits.holds(gain):
+            bars.append((at, gain, error))
+    draw(axes, [Marks("", _bars(thinned(bars, most), limits), _BAR)])
+    draw(axes, trial_marks(spots, limits, 1, BAND, most))
+    bottom(axes, places)
+    head(axes, moved.name, counted(len(moved.lessons), "trial") + places.limits.note)
+
+
+def _bars(errors: Sequence[tuple[float, float, float]], limits: Limits) -> list[Point]:
+    """Upright strokes of one standard error to either side, as one broken line."""
+    points: list[Point] = []
+    for at, gain, error in errors:
+        ends = limits.clip(gain - error), limits.clip(gain + error)
+        points += [(at, ends[0]), (at, ends[1]), (at, math.nan)]
+    return points
+
+
+def _draw_effects(axes: Axes, moved: Moves, places: Places) -> None:
+    """A line through the incumbent's value with its band, or a stroke for each option."""
+    for effect in moved.effects:
+        if effect.value is None and moved.numeric and not places.names:
+            xs, units = _along(moved, places)
+            ys, errors = [effect.gain * u for u in units], [effect.error * abs(u) for u in units]
+        elif effect.value is not None and places.knows(effect.value):
+            column = places.at(effect.value)
+            xs, ys, errors = [column - 0.3, column + 0.3], [effect.gain] * 2, [effect.error] * 2
+        else:
+            continue
+        low = [y - error for y, error in zip(ys, errors, strict=True)]
+        high = [y + error for y, error in zip(ys, errors, strict=True)]
+        axes.fill_between(xs, low, high, **_TAIL)
+        draw(axes, [Marks("", list(zip(xs, ys, strict=True)), _LINE)])
+
+
+def _along(moved: Moves, places: Places) -> tuple[list[float], list[float]]:
+    """Places along the lower side, and how far each is from the incumbent's value.
+
+    In lengths of the parameter's range, on its own scale. Without an incumbent's value, from the
+    middle.
+    """
+    assert moved.numeric is not None
+    start = 0.5 if moved.now is None else moved.numeric.to_unit(moved.now)
+    xs = [places.limits.at(step / _STEPS) for step in range(_STEPS + 1)]
+    return xs, [moved.numeric.to_unit(x) - start for x in xs]
+
+
+def _gain(lesson: Lesson) -> float | None:
+    """The gain, where there is one that can be drawn."""
+    return lesson.gain if lesson.gain is not None and math.isfinite(lesson.gain) else None
