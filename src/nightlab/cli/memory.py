@@ -177,7 +177,7 @@ def _canonical(study: Study, text: str) -> str:
     if len(text) > _LONGEST:
         raise NightlabError(f"a claim is a sentence; this has {len(text):,} characters")
     space = study.settings.change.space
-    kinds = {*(kind for kind, _ in TOPICS), *(c.value for c in Category), *_SHAPES}
+    kinds = {*(kind for kind, *_ in TOPICS), *(c.value for c in Category), *_SHAPES}
     claim = parse_claim(text, space, kinds | set(study.rooms.kinds.values()))
     numeric = isinstance(space.get(claim.name), (FloatParameter, IntParameter))
     if claim.form is Form.BEST and claim.value is not None:

@@ -319,7 +319,7 @@ def test_a_campaign_keeps_what_is_better_and_survives_all_else(tmp_path: Path) -
     assert told["verdicts"] == {"keep": 1, "discard": 2, "crash": 0}
     assert told["incumbent"]["trial"] == 1 and told["refused"] == 8
     assert told["cost"]["calls"] == 12 and told["cost"]["unpriced"] == 12
-    assert 10 * 1100 < told["cost"]["tokens"] < 11 * 1100, "what could not be read is estimated"
+    assert 10 * 1100 < told["cost"]["tokens"] < 12 * 1100, "what could not be read is estimated"
     first = json.loads(nightlab(folder, "show", "1", "--json").stdout)
     assert first["emitter"] == "model" and first["summary"] == "go to the bottom"
     assert first["hypothesis"] == "it was worse before"
