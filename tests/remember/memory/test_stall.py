@@ -71,7 +71,7 @@ def test_ideas_that_were_refused_as_tried_count_as_circles() -> None:
     assert stalled(of, *[tried(12)] * 12).plateau is Plateau.CONVERGED
     found = stalled(of, *[tried(12)] * 13)
     assert found.plateau is Plateau.CIRCLES
-    assert "13 of 25 ideas since then repeat what was tried (13 refused as tried)" in found.why
+    assert "13 of the last 25 ideas repeat what was tried (13 refused as tried)" in found.why
     other = [Refusal(12, "odd", "model", "the answer is no edit")] * 13
     assert stalled(of, *other).plateau is Plateau.CONVERGED
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from nightlab.program.space import BoolParameter, ChoiceParameter, Space
 from nightlab.remember.memory.effects import kinds_of
-from nightlab.remember.memory.steps import Step, place, unit
+from nightlab.remember.memory.steps import NUMERIC, Step, place, unit
 from nightlab.types import History, Lesson, Parameters, Trial
 
 NEAR = 0.05
@@ -47,7 +47,7 @@ class Repeats:
             f"{self.alike} edited the same again": self.alike,
         }
         told = ", ".join(text for text, count in kinds.items() if count)
-        said = f"{self.count} of {self.ideas} ideas since then repeat what was tried"
+        said = f"{self.count} of the last {self.ideas} ideas repeat what was tried"
         return f"{said} ({told})" if told else said
 
 
@@ -59,9 +59,9 @@ def repeats(
     space: Space,
 ) -> Repeats:
     """Among the trials `late` and what was refused since; `lessons` and `steps` are of all."""
-    kept = max(history.kept, default=0)
-    refused = [r for r in history.refusals if r.after >= kept and r.reason.startswith(AS_TRIED)]
     numbers = frozenset(trial.number for trial in late)
+    first = max(max(history.kept, default=0), min(numbers, default=1) - 1)
+    refused = [r for r in history.refusals if r.after >= first and r.reason.startswith(AS_TRIED)]
     alike = _alike([x for x in lessons if x.trial.edited][-EDITS:], numbers)
     near = _near(steps, numbers, space)
     return Repeats(len(late) + len(refused), len(refused), near, alike)
@@ -76,21 +76,21 @@ def _near(steps: Sequence[Step], numbers: frozenset[int], space: Space) -> int:
     import numpy as np
 
     after = np.array([_coordinates(space, step.after) for step in steps], float)
-    before = np.array([_coordinates(space, step.before) for step in steps], float)
+    ends = np.array([f"{s.lesson.campaign}/{s.lesson.trial.number}" for s in steps])
     found = 0
     for at, step in enumerate(steps):
         if not at or not step.names or not _is_of(step.lesson, numbers):
             continue
-        others = np.array(
-            [
-                f"{each.lesson.campaign}/{each.lesson.trial.number}" != step.against
-                for each in steps[:at]
-            ]
-        )
+        others = ends[:at] != step.against
         away = np.abs(after[:at] - after[at]).sum(axis=1)[others] / len(step.names)
-        own = float(np.abs(after[at] - before[at]).sum()) / len(step.names)
-        found += bool((away < min(NEAR, own / 2)).any())
+        found += bool((away < min(NEAR, _own_way(step) / 2)).any())
     return found
+
+
+def _own_way(step: Step) -> float:
+    """How far it went for each parameter that moved; another option is a distance of 1."""
+    ways = (abs(way) if at == NUMERIC else abs(way) / 2 for (_, at), way in step.moved.items())
+    return sum(ways) / len(step.names)
 
 
 def _is_of(lesson: Lesson, numbers: frozenset[int]) -> bool:

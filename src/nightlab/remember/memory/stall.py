@@ -20,6 +20,9 @@ UNSTABLE = 2
 TO_RECOMBINE = 2
 """It takes so many near misses to put two together."""
 
+LATE = 100
+"""So many of the last trials tell what a plateau looks like."""
+
 LOOKED_BACK = 1000
 """Repeats are looked for among so many of the last lessons."""
 
@@ -36,9 +39,9 @@ def stall(history: History, lessons: Sequence[Lesson], sources: Sources) -> Stal
     late = since_last_keep(history)
     if len(late) < 2 * sources.patience:
         return Stall(len(late))
-    last, numbers = lessons[-LOOKED_BACK:], {trial.number for trial in late}
+    last, numbers = lessons[-LOOKED_BACK:], {trial.number for trial in late[-LATE:]}
     steps = steps_of(last, history, sources)
-    again = repeats(history, late, last, steps, sources.space)
+    again = repeats(history, late[-LATE:], last, steps, sources.space)
     said = f"No keep for {len(late)} trials"
     if 2 * again.count > again.ideas:
         return Stall(len(late), Plateau.CIRCLES, f"{said}: it goes in circles. {again}.")
