@@ -67,7 +67,7 @@ def contraries(scene: Scene) -> list[Move]:
             parameter, name = scene.space.parameters[found[2]], found[2]
             here = parameter.to_unit(scene.values[name])
             unit = here / 2 if found[1].lower() == "higher" else (1 + here) / 2
-            said = f"it is believed that {found[0].lower()}; the contrary was not looked at enough"
+            said = f"it is believed that {found[1].lower()} {name} is better; this is the contrary"
             moves.append(Move({name: parameter.from_unit(unit)}, said))
     return moves
 

@@ -25,7 +25,8 @@ def _drawn(scene: Scene, names: Sequence[str], most: int) -> Move:
     chosen = random.sample(list(names), random.randint(1, min(most, len(names))))
     found = {name: _another(scene, name) for name in sorted(chosen)}
     values = {name: value for name, value in found.items() if value is not None}
-    return Move(values, f"what was seen so far speaks for {_listed(scene, values)}")
+    said = f"{_listed(scene, values)}: of such moves, the trials so far leave most hope for it"
+    return Move(values, said)
 
 
 def _another(scene: Scene, name: str) -> Value | None:

@@ -105,7 +105,7 @@ def _others(scene: Scene) -> list[Move]:
     moves = []
     for name in free_names(scene):
         parameter, value = scene.space.parameters[name], scene.values[name]
-        said = f"nothing near {name} = {_shown(value)} was tried yet"
+        said = f"{name} was not moved from {_shown(value)} this way yet"
         if is_ordered(parameter):
             moves += _steps(scene, name, 1, said) + _steps(scene, name, -1, said)
         else:

@@ -28,6 +28,7 @@ _UNKNOWN = 0.5
 """How far a parameter that has no effect somewhere is from where it has one."""
 _APART = math.sqrt(0.5)
 """Half of an option's column: two options are 1 apart."""
+_TINY = 1e-6
 _OFFSET = 25.0
 """The variance between campaigns, whose baselines need not be the same."""
 
@@ -67,7 +68,7 @@ class Outlook:
         lessons = [each for each in scene.memory.lessons if _is_known(each)][-_REMEMBERED:]
         baseline = scene.history.baseline.parameters
         self.places = self._placed([baseline, *(each.trial.parameters for each in lessons)])
-        self.campaigns = ["", *(each.campaign for each in lessons)]
+        self.campaigns = np.array(["", *(each.campaign for each in lessons)])
         gains, errors = _gains(lessons), _errors(lessons)
         self.unit = float(np.std(gains)) or 1.0
         self.gains = gains / self.unit
@@ -81,11 +82,11 @@ class Outlook:
         import numpy as np
 
         here = self._placed([self.scene.values, *places])
-        cross = self._kernel(here, self.places, [""] * len(here), self.campaigns)
+        cross = self._kernel(_squares(here, self.places), self.campaigns == "")
         means = cross @ self.weights
-        solved = np.linalg.solve(self.root, cross.T)
-        own = self._kernel(here, here, [""] * len(here), [""] * len(here)) - solved.T @ solved
-        spread = np.diag(own) + own[0, 0] - 2 * own[0]
+        known = np.linalg.solve(self.root, cross.T)
+        near = self._kernel(_squares(here[:1], here), True)[0] - known[:, 0] @ known
+        spread = near[0] + (1 + _OFFSET) - (known**2).sum(0) - 2 * near
         errors = np.sqrt(np.maximum(spread, 0.0))
         return [
             Expectation(float(gain) * self.unit, float(error) * self.unit)
@@ -115,42 +116,50 @@ class Outlook:
 
     def _fit(self) -> None:
         """The lengths and the noise that make the gains most likely, one after the other."""
-        best = self._likelihood()
+        apart = _squares(self.places, self.places)
+        alike = self.campaigns[:, None] == self.campaigns
+        best = self._likelihood(apart, alike)
         for _ in range(_SWEEPS if len(self.places) > 3 else 0):
             for at in range(len(self.lengths)):
                 for length in _LENGTHS:
                     old, self.lengths[at] = self.lengths[at], length
-                    found = self._likelihood()
+                    found = self._likelihood(apart, alike)
                     best, self.lengths[at] = (found, length) if found > best else (best, old)
             for noise in _NOISES:
-                old_noise, self.noise = self.noise, noise
-                found = self._likelihood()
-                best, self.noise = (found, noise) if found > best else (best, old_noise)
-        self._likelihood()
+                before, self.noise = self.noise, noise
+                found = self._likelihood(apart, alike)
+                best, self.noise = (found, noise) if found > best else (best, before)
+        self._likelihood(apart, alike)
 
-    def _likelihood(self) -> float:
+    def _likelihood(self, apart: Array, alike: Any) -> float:
         """Of the gains, logarithmic, and of the lengths themselves."""
         import numpy as np
 
-        kernel = self._kernel(self.places, self.places, self.campaigns, self.campaigns)
-        kernel[np.diag_indices_from(kernel)] += self.noise * self.errors**2 + 1e-6
+        kernel = self._kernel(apart, alike)
+        kernel[np.diag_indices_from(kernel)] += self.noise * self.errors**2 + _TINY
         self.root = np.linalg.cholesky(kernel)
         half = np.linalg.solve(self.root, self.gains)
         self.weights = np.linalg.solve(self.root.T, half)
         usual = ((np.log(self.lengths / _USUAL) / _FREELY) ** 2).sum()
         return float(-half @ half / 2 - np.log(np.diag(self.root)).sum() - usual / 2)
 
-    def _kernel(self, one: Array, other: Array, mine: list[str], theirs: list[str]) -> Array:
-        """Matérn 5/2, a variance of 1; more within a campaign, whose level is its own."""
+    def _kernel(self, apart: Array, alike: Any) -> Array:
+        """Matérn 5/2, with a variance of 1; more within a campaign, whose level is its own."""
         import numpy as np
 
-        apart = one[:, None, :] - other[None, :, :]
-        unknown = np.isnan(one)[:, None, :] ^ np.isnan(other)[None, :, :]
-        apart = np.where(unknown, _UNKNOWN, np.nan_to_num(apart)) / self.lengths
-        far = np.sqrt(5 * (apart**2).sum(-1))
-        alike = np.array([[a == b for b in theirs] for a in mine])
+        far = np.sqrt(5 * (apart @ self.lengths**-2))
         found: Array = (1 + far + far**2 / 3) * np.exp(-far) + _OFFSET * alike
         return found
+
+
+def _squares(one: Array, other: Array) -> Array:
+    """The squared distances by column: of each row of the one to each of the other."""
+    import numpy as np
+
+    apart = np.nan_to_num(one[:, None, :] - other[None, :, :])
+    apart[np.isnan(one)[:, None, :] ^ np.isnan(other)[None, :, :]] = _UNKNOWN
+    found: Array = apart**2
+    return found
 
 
 def outlook_of(scene: Scene) -> Outlook:
@@ -168,7 +177,7 @@ def _gains(lessons: Sequence[Lesson]) -> Array:
     import numpy as np
 
     seen = [0.0, *(x.over_baseline for x in lessons if x.over_baseline is not None)]
-    best, middle = max(seen), float(np.median(seen))
+    best, middle = max(seen), min(float(np.median(seen)), 0.0)
     lowest = max(min(seen), best - 4 * (best - middle))
     found = [lowest if x.over_baseline is None else x.over_baseline for x in lessons]
     return np.array([max(gain, lowest) for gain in (0.0, *found)])

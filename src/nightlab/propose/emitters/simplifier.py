@@ -42,8 +42,8 @@ class Simplifier:
     def facts(self, history: History, memory: Memory) -> list[str]:
         flat = [e for e in memory.effects if abs(e.gain) < e.error and not e.of_kind]
         shorter = [each for each in memory.lessons if each.trial.lines < 0]
-        grown = [each for each in memory.lessons if each.trial in history.lineage()]
-        grown = [each for each in grown if each.trial.lines > 0]
+        line = {trial.number for trial in history.lineage() if trial.lines > 0}
+        grown = [x for x in memory.lessons if not x.campaign and x.trial.number in line]
         return [
             *(f"kept, and made it longer: {line}" for line in lesson_lines(grown, diffs=True)),
             *(f"does not seem to matter: {effect_line(each)}" for each in flat[:5]),
