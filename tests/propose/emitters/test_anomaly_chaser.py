@@ -32,7 +32,7 @@ def test_with_nothing_odd_there_is_no_move() -> None:
 
 def test_on_a_log_scale_half_the_move_is_the_geometric_mean() -> None:
     told = Story({"rate": LOG}, {"rate": 0.01})
-    told.tell({"rate": 1.0}, -0.9)
+    told.tell({"rate": 1.0}, 0.9)
     move = AnomalyChaser().move(told.scene())
     assert move is not None
     assert move.parameters["rate"] == pytest.approx(0.1)
@@ -45,6 +45,16 @@ def test_a_crash_is_approached_at_half_its_move() -> None:
     assert move is not None
     assert move.parameters == {"x": 0.5}
     assert "trial 1 crashed" in move.hypothesis
+
+
+def test_where_the_lessons_leave_no_hope_it_lets_go() -> None:
+    told = Story({"x": SHARE}, {"x": 0.5})
+    told.tell({"x": 0.9}, -0.9, error=0.05)
+    told.tell({"x": 0.7}, -0.5, error=0.05)
+    told.tell({"x": 0.3}, 0.5, error=0.05)
+    move = AnomalyChaser().move(told.scene())
+    assert move is not None
+    assert float(move.parameters["x"]) < 0.5
 
 
 def test_an_option_has_no_half() -> None:

@@ -8,13 +8,15 @@ from functools import partial
 
 from nightlab.propose.emitters import Move, Scene
 from nightlab.propose.emitters.moves import best_of
+from nightlab.propose.emitters.outlook import Expectation
 from nightlab.propose.emitters.steps import part_way
 from nightlab.propose.emitters.telling import FEW, crash_line, diff_line
 from nightlab.types import History, Lesson, Memory, Parameters, Prediction, Value, one_line
 
-_SURPRISING = 1.5
+_SURPRISING = 2.0
 """So many errors from what was expected, at least."""
 _CHASED = 3
+_DOUBT = 2.0
 _LESS, _MORE = 0.5, 1.5
 
 
@@ -47,8 +49,11 @@ class AnomalyChaser:
     def move(self, scene: Scene) -> Move | None:
         odd = _surprises(scene.memory, partial(_by_effects, scene))[:_CHASED]
         again = [move for each in odd for move in _again(scene, each)]
-        found = best_of(scene, again, lambda seen: seen.improvement)
-        return found or best_of(scene, _edges(scene), lambda seen: seen.improvement)
+        for moves in (again, _edges(scene)):
+            found = best_of(scene, moves, lambda seen: seen.improvement, _may_gain)
+            if found is not None:
+                return found
+        return None
 
     def facts(self, history: History, memory: Memory) -> list[str]:
         odd = [
@@ -56,6 +61,11 @@ class AnomalyChaser:
             for each in _surprises(memory, partial(_by_kind, memory))[:FEW]
         ]
         return [*odd, *(f"crash: {crash_line(each)}" for each in memory.crashes[:FEW])]
+
+
+def _may_gain(seen: Expectation) -> bool:
+    """Whether a gain is within the doubt about it."""
+    return seen.gain + _DOUBT * seen.error > 0
 
 
 def _surprises(memory: Memory, expected: Callable[[Lesson], float]) -> list[Surprise]:

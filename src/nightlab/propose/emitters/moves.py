@@ -11,6 +11,7 @@ from nightlab.types import Decision, Lesson, Memory, Parameters, Trial, Value
 
 State = tuple[tuple[str, bool, Value], ...]
 Worth = Callable[[Expectation], float]
+Hope = Callable[[Expectation], bool]
 
 
 def free_names(scene: Scene, kinds: Iterable[str] | None = None) -> list[str]:
@@ -64,14 +65,20 @@ def _what_moves(scene: Scene, parameters: Parameters) -> Parameters:
     }
 
 
-def best_of(scene: Scene, moves: Iterable[Move], worth: Worth) -> Move | None:
-    """The fresh move that is worth most by what the lessons say; of equals the first."""
+def best_of(
+    scene: Scene, moves: Iterable[Move], worth: Worth, hopeful: Hope = lambda seen: True
+) -> Move | None:
+    """The fresh move that is worth most by what the lessons say; of equals the first.
+
+    None where none is fresh and `hopeful`.
+    """
     found = fresh_moves(scene, moves)
-    if len(found) < 2:
-        return found[0] if found else None
+    if not found:
+        return None
     places = [{**scene.values, **move.parameters} for move in found]
-    expected = outlook_of(scene).expect(places)
-    return max(zip(found, expected, strict=True), key=lambda each: worth(each[1]))[0]
+    expected = zip(found, outlook_of(scene).expect(places), strict=True)
+    left = [each for each in expected if hopeful(each[1])]
+    return max(left, key=lambda each: worth(each[1]))[0] if left else None
 
 
 def tried_ways(scene: Scene, name: str) -> set[int]:

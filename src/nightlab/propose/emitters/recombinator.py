@@ -17,7 +17,7 @@ class Recombinator:
     """Two gains that were too small to be told from the noise may be enough together.
 
     Where both moved the same parameter, the value of the one that gained more is taken. It needs
-    two sources, of this campaign or of earlier ones.
+    two sources, of this campaign or of earlier ones, and no lessons that speak against the sum.
     """
 
     name = "recombinator"
@@ -32,7 +32,8 @@ class Recombinator:
     def move(self, scene: Scene) -> Move | None:
         found = _sources(scene.memory)
         moves = [_joined(scene, one, other) for one, other in combinations(found, 2)]
-        return best_of(scene, [m for m in moves if m is not None], lambda seen: seen.gain)
+        joined = [move for move in moves if move is not None]
+        return best_of(scene, joined, lambda seen: seen.gain, lambda seen: seen.gain >= 0)
 
     def facts(self, history: History, memory: Memory) -> list[str]:
         found = _sources(memory)
