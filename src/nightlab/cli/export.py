@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nightlab.cli.find import Tag, find_campaign, find_study
+from nightlab.cli.find import Json, Tag, find_campaign, find_study, print_json
+from nightlab.cli.output import print_line
 from nightlab.types import NightlabError
 
 app = typer.Typer(help="Write the ledger in forms that other tools read.", no_args_is_help=True)
@@ -66,6 +69,35 @@ def notebook(
     if run:
         execute(written[0])
         typer.echo(f"ran {written[0]}")
+
+
+@app.command("vault")
+def vault(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The vault; made if not there.")],
+    tag: Annotated[
+        str | None, typer.Option("--tag", help="One campaign; all of them if not given.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """A memory vault: a Markdown note a settled trial. Again, it brings the notes up to date."""
+    from nightlab.remember.vault import export_vault
+    from nightlab.report.export import vault_entries
+    from nightlab.report.markdown import counted
+
+    study = find_study()
+    chosen = study.pick(tag) if tag is not None else None
+    ledger = study.ledger()
+    try:
+        done = export_vault(folder, vault_entries(study, ledger, chosen), time.time())
+    finally:
+        ledger.close()
+    if as_json:
+        print_json({"vault": str(folder), **asdict(done)})
+        return
+    aged = f", {done.archived} aged out" if done.archived else ""
+    removed = f", {done.removed} removed from the archive" if done.removed else ""
+    print_line(f"{counted(done.notes, 'note')} in {folder}")
+    print_line(f"{done.written} new, {done.updated} brought up to date{aged}{removed}")
 
 
 def _check_folder(output: Path) -> None:

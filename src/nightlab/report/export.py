@@ -12,12 +12,16 @@ from nightlab import __version__
 from nightlab.campaign import Campaign
 from nightlab.judge.seedwise import SeedwiseJudge
 from nightlab.remember.events import IncumbentReviewed, decode
-from nightlab.remember.ledger import Entry
+from nightlab.remember.ledger import Entry, Ledger
+from nightlab.remember.memory.lessons import lessons_of
 from nightlab.remember.record import Record
 from nightlab.remember.table import Schema, Table
 from nightlab.remember.tsv import table_of
+from nightlab.remember.vault import Entry as VaultEntry
+from nightlab.remember.vault import entries
 from nightlab.report.paired import history_of
 from nightlab.report.status import show
+from nightlab.study import Study
 from nightlab.types import NightlabError, one_line
 
 FORMAT = 1
@@ -55,6 +59,19 @@ def export_json(
         yield between + _dump(shown | {"value": _finite(shown["value"])})
         between = ",\n"
     yield "\n]}\n"
+
+
+def vault_entries(study: Study, ledger: Ledger, tag: str | None = None) -> list[VaultEntry]:
+    """The settled trials of every campaign, or of one, ready to be notes of a memory vault."""
+    found: list[VaultEntry] = []
+    for each in ledger.campaigns_as_begun() if tag is None else [tag]:
+        record = Record()
+        record.read(ledger.read(each))
+        if record.began is not None:
+            history = history_of(record)
+            title = study.program.title or study.folder.name
+            found += entries(title, history, lessons_of(history, each))
+    return found
 
 
 def _flat(entry: Entry) -> dict[str, Any]:
