@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from nightlab.types import Memory
 
 _LONGEST = 400
-_SHAPES = ("simplification", "mixed")
 _VALUES = 20
 """Values of one parameter that are shown, unless everything is asked for."""
 
@@ -173,12 +172,13 @@ def _canonical(study: Study, text: str) -> str:
     from nightlab.change.about.words import Category
     from nightlab.program.claim import Form, parse_claim
     from nightlab.program.space import FloatParameter, IntParameter, Space
+    from nightlab.remember.memory.niche import MIXED, SIMPLIFICATION
 
     if len(text) > _LONGEST:
         raise NightlabError(f"a claim is a sentence; this has {len(text):,} characters")
     space = study.settings.change.space
-    kinds = {*(kind for kind, *_ in TOPICS), *(c.value for c in Category), *_SHAPES}
-    claim = parse_claim(text, space, kinds | set(study.rooms.kinds.values()))
+    kinds = {*(kind for kind, *_ in TOPICS), *(each.value for each in Category)}
+    claim = parse_claim(text, space, kinds | {MIXED, SIMPLIFICATION})
     numeric = isinstance(space.get(claim.name), (FloatParameter, IntParameter))
     if claim.form is Form.BEST and claim.value is not None:
         wrong = Space(space).out_of_range({claim.name: claim.value})

@@ -14,6 +14,7 @@ from nightlab.remember.events import IncumbentReviewed
 from nightlab.remember.record import Record
 from nightlab.report.confirmed import confirmed_data, confirmed_line
 from nightlab.report.cost import cost_data, usage_text
+from nightlab.report.memory import learned, stall_data
 from nightlab.study import Study
 from nightlab.types import Attempt, Decision, History, Purpose, Run, Trial, Usage, one_line
 
@@ -26,6 +27,7 @@ def status(study: Study, campaign: Campaign) -> dict[str, Any]:
     holder = study.running()
     running = holder is not None and holder.campaign == campaign.tag
     state = "running" if running else "stopped" if record.stopped else "idle"
+    memory = learned(study, campaign)
     return {
         "study": str(study.folder),
         "campaign": campaign.tag,
@@ -44,6 +46,8 @@ def status(study: Study, campaign: Campaign) -> dict[str, Any]:
         "trials": record.settled,
         "verdicts": {decision.value: record.decisions[decision] for decision in Decision},
         "refused": record.refused,
+        "phase": memory.phase.value,
+        "stall": stall_data(memory.stall),
         "runs": record.runs_here,
         "seconds": round(record.active_seconds(time.time(), running), 3),
         "cost": cost_data(record.spent),
@@ -64,6 +68,7 @@ def status_lines(told: Mapping[str, Any], history: History) -> list[str]:
         *([confirmed] if (confirmed := confirmed_line(history)) else []),
         f"incumbent: {who}, commit {incumbent['commit'][:12]} on {told['branch']}",
         f"trials: {told['trials']} ({verdicts}); {told['refused']} refused",
+        *([f"plateau: {told['stall']['why']}"] if told["stall"]["plateau"] else []),
         f"runs: {told['runs']}; at work for {format_seconds(told['seconds'])}",
         *([f"models and agents: {usage_text(told['cost'])}"] if told["cost"]["calls"] else []),
     ]

@@ -53,10 +53,18 @@ class Reading:
             return show(campaign.history, trial, judge, reviews(campaign), campaign.state)
 
     def memory(self) -> dict[str, Any]:
-        """What the trials so far have taught: the parts of a brief that remember."""
-        parts = ("kept", "near_misses", "dead_ends", "noise", "trials", "ideas", "diagnostics")
-        data = self.brief(tokens=20_000).data
-        return {name: data[name] for name in parts}
+        """What the trials have taught, by the keys of `nightlab memory --json`, and what is kept.
+
+        Beside those: the kept changes, the noise, the last trials, the ideas in line, and what the
+        last runs printed, as in a brief.
+        """
+        from nightlab.report.memory import learned, memory_data
+
+        parts = ("kept", "noise", "trials", "ideas", "diagnostics")
+        brief = self.brief(tokens=20_000).data
+        with self._campaign() as (study, campaign):
+            told = memory_data(campaign, learned(study, campaign))
+        return {**told, **{name: brief[name] for name in parts}}
 
     def diff(self, number: int) -> str:
         """The diff of a trial."""

@@ -63,7 +63,8 @@ def _add_reading_tools(server: MCPServer, reading: Reading) -> None:
 
     @server.tool()
     async def memory() -> dict[str, Any]:
-        """What the trials so far have taught: what is kept, near misses, dead ends."""
+        """What the trials have taught: conjectures with their evidence, effects of parameters,
+        elites, near misses, dead ends, crashes; and what is kept."""
         return await _tool(reading.memory)
 
     @server.tool()

@@ -60,10 +60,10 @@ class Moves:
     now: Value | None
 
     @property
-    def numeric(self) -> Parameter | None:
+    def numeric(self) -> IntParameter | FloatParameter | None:
         """The parameter, where it has a low end and a high one."""
-        kinds = (IntParameter, FloatParameter)
-        return self.parameter if isinstance(self.parameter, kinds) else None
+        found = self.parameter
+        return found if isinstance(found, (IntParameter, FloatParameter)) else None
 
 
 def draw_learned(
@@ -129,6 +129,10 @@ def _told(history: History, found: Sequence[Moves]) -> list[str]:
         caveats.append(f"{counted(left, 'parameter')} of less sure effect left out")
     metric = one_line(history.metric, 60)
     said = f"Gain in {metric} over what a trial was measured against, with its standard error"
+    if any(each.effects for each in found):
+        caveats.append(
+            "the line: what a move from the incumbent's value gains, or an option over the others"
+        )
     return [f"{said}; up is better", *textwrap.wrap("; ".join(caveats), 125)]
 
 
@@ -203,7 +207,9 @@ def _along(moved: Moves, places: Places) -> tuple[list[float], list[float]]:
     """
     assert moved.numeric is not None
     start = 0.5 if moved.now is None else moved.numeric.to_unit(moved.now)
+    low, high = moved.numeric.bounds
     xs = [places.limits.at(step / _STEPS) for step in range(_STEPS + 1)]
+    xs = sorted({min(max(x, low), high) for x in xs})
     return xs, [moved.numeric.to_unit(x) - start for x in xs]
 
 

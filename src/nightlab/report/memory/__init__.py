@@ -33,7 +33,7 @@ def memory_data(campaign: Campaign, memory: Memory) -> dict[str, Any]:
         "campaign": tag,
         "metric": history.metric,
         "direction": history.direction.value,
-        "trials": len(memory.lessons),
+        "settled": len(memory.lessons),
         "phase": memory.phase.value,
         "stall": stall_data(memory.stall),
         "elites": [

@@ -57,11 +57,11 @@ def stall_lines(memory: Memory) -> list[str]:
 
 
 def plateau_line(memory: Memory) -> str:
-    """`going in circles: …`, or nothing where there is no plateau."""
+    """`plateau: going in circles …`, or nothing where there is none."""
     stall = memory.stall
     if stall.plateau is Plateau.NONE:
         return ""
-    return ": ".join(part for part in (stall.plateau.value, one_line(stall.why, 400)) if part)
+    return f"plateau: {one_line(stall.why, 400) or stall.plateau.value}"
 
 
 def _head(campaign: Campaign, memory: Memory) -> str:
@@ -77,7 +77,7 @@ def _head(campaign: Campaign, memory: Memory) -> str:
 def _sections(memory: Memory) -> Iterator[Section]:
     alive = [each for each in memory.conjectures if each.standing is not Standing.DEAD]
     dead = [each for each in memory.conjectures if each.standing is Standing.DEAD]
-    yield Section("conjectures", [_conjecture(each) for each in alive])
+    yield Section("conjectures", [_conjecture(each, memory.stall.why) for each in alive])
     yield Section("conjectures that died", [_conjecture(each) for each in dead])
     yield Section(
         "effects, all trials taken together",
@@ -105,18 +105,27 @@ def _sections(memory: Memory) -> Iterator[Section]:
     yield Section("emitters", [_emitter(record) for record in memory.emitters.values()])
 
 
-def _conjecture(conjecture: Conjecture) -> tuple[str, ...]:
+def _conjecture(conjecture: Conjecture, said_above: str = "") -> tuple[str, ...]:
     tested = conjecture.standing is not Standing.UNTESTED
     evidence = f"{len(conjecture.for_it)} for, {len(conjecture.against)} against"
     said = one_line(conjecture.claim)
     if conjecture.source:
         said += f" [{one_line(conjecture.source, 40)}]"
-    return (
-        f"{conjecture.strength:.0%}" if tested else "untested",
-        said,
-        evidence if tested else "",
-        one_line(conjecture.why),
+    why = (
+        "the plateau, above"
+        if said_above and conjecture.why == said_above
+        else one_line(conjecture.why)
     )
+    return (
+        percent(conjecture.strength) if tested else "untested",
+        said,
+        why or (evidence if tested else ""),
+    )
+
+
+def percent(strength: float) -> str:
+    """A probability, of which none is ever quite sure."""
+    return ">99%" if strength > 0.99 else "<1%" if strength < 0.01 else f"{strength:.0%}"
 
 
 def _lesson(lesson: Lesson) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from nightlab.report.experiments import experiments_table
 from nightlab.report.markdown import counted, inert
 from nightlab.report.status import improvement_text
 from nightlab.report.summary.facts import Facts
+from nightlab.report.summary.learned import lessons_learned
 from nightlab.report.summary.reproduce import reproduce
 from nightlab.report.summary.runs import runs_for
 from nightlab.report.summary.steps import next_steps
@@ -66,6 +67,7 @@ def summary_text(study: Study, campaign: Campaign, best: Sequence[Path] = ()) ->
             "## Top Improvements (kept commits)\n\n" + kept(facts),
             "## Experiments\n\n" + experiments_table(facts.history),
             "## What Didn't Work\n\n" + failed(facts),
+            "## What the study has learned\n\n" + lessons_learned(facts),
             "## Recommended Next Steps\n\n" + next_steps(facts),
             "## How to get the best\n\n" + reproduce(facts),
             "## What may be wrong with these numbers\n\n" + threats(facts),
