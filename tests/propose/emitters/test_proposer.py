@@ -105,7 +105,7 @@ def test_moves_widen_on_a_plateau() -> None:
 
 
 def test_without_a_space_and_without_a_writer_it_says_what_is_missing() -> None:
-    with pytest.raises(NothingToPropose, match="declare change.space"):
+    with pytest.raises(NothingToPropose, match=r"declare change\.space"):
         EmittersProposer(settings(), sample_setting(Space({}))).propose(
             sample_history(parameters={})
         )
@@ -187,7 +187,7 @@ def test_near_misses_are_told_to_the_recombinator() -> None:
 
 
 def test_wishes_and_mending_go_to_the_writer() -> None:
-    proposer, writer = written()
+    proposer, _ = written()
     history = sample_history(parameters={})
     assert proposer.draft(history, "try relu").summary == "try relu"
     trial = sample_trial(1, {}, None, Decision.CRASH)
