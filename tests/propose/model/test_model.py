@@ -18,6 +18,7 @@ from model_server import ChatWire, ModelServer, Reply, Request, broken, dropped,
 
 from nightlab.propose import NothingToPropose, Setting
 from nightlab.propose.conformance import sample_history, sample_setting, sample_trial
+from nightlab.propose.emitters import load_emitter
 from nightlab.propose.model import ModelProposer, quoted, with_files
 from nightlab.propose.settings import ProposeSettings
 from nightlab.remember.events import ChangeRefused
@@ -356,3 +357,25 @@ def test_a_campaign_with_a_wrong_key_ends_in_one_line(tmp_path: Path) -> None:
     assert gone.returncode == 1 and "the variable MY_KEY is not set" in gone.stderr
     for each in (done, gone):
         assert "Traceback" not in each.stderr and "sk-secret" not in each.stdout + each.stderr
+
+
+def test_a_model_plays_the_emitters_and_what_it_conjectures_is_tested(tmp_path: Path) -> None:
+    first = value(1.0, "go to the bottom")
+    first = replace(first, text=f"conjecture: lower X is better.\npredicted: flat\n{first.text}")
+    script = [first, *(value(x, f"go to {x}", 1.0) for x in (3.0, 4.0, -1.0))]
+    names = ("local_tuner", "simplifier", "contrarian")
+    with served(*script) as server:
+        given = f"{{emitters: [{', '.join(names)}], model: tiny, url: '{server.url}'}}"
+        folder = study(tmp_path / "s", given)
+        done = nightlab(folder, "run", "--trials", "4", "--quiet")
+    assert done.returncode == 0, done.stdout + done.stderr
+    roles = [load_emitter(name).role for name in names]
+    pages = [asked(request)[1][1] for request in server.requests]
+    assert all(any(role in page for role in roles) for page in pages)
+    campaign = open_study(folder).campaign(open_study(folder).pick())
+    assert {trial.emitter for trial in campaign.history.trials} <= set(names)
+    assert campaign.history.trials[0].predicted == "flat"
+    known = json.loads(nightlab(folder, "memory", "--json").stdout)
+    said = {each["claim"]: each["source"] for each in known["conjectures"] if each["source"]}
+    assert said == {"lower X is better": campaign.history.trials[0].emitter}
+    assert sum(each["attempts"] for each in known["emitters"]) == 4
