@@ -65,6 +65,18 @@ def test_pure_noise_has_no_clear_effect_in_nine_of_ten_campaigns() -> None:
     assert clear <= 6
 
 
+def test_scatter_that_the_errors_know_nothing_of_is_no_effect_either() -> None:
+    clear = 0
+    for seed in range(40):
+        lab = Lab(floats(*NAMES), MIDDLE, error=0.01, seed=seed)
+        for _ in range(40):
+            moved = {name: lab.random.random() for name in lab.random.sample(NAMES, 2)}
+            lab.try_(gain=lab.random.gauss(0, 1), **moved)
+        found = learned(lab).effects
+        clear += any(abs(e.gain) >= 1.6 * e.error for e in found if not e.of_kind)
+    assert clear <= 4
+
+
 def test_the_best_option_of_a_choice_stands_out_over_the_others() -> None:
     space = space_of(opt={"type": "choice", "choices": ["adamw", "muon", "lion"]})
     worth = {"adamw": 0.0, "muon": 3.0, "lion": 0.0}
@@ -106,6 +118,16 @@ def test_a_gain_is_of_the_way_from_what_it_was_measured_against() -> None:
     history = replace(lab.history, trials=[lab.trials[0], unsaid])
     lessons = [lab.lessons[0], replace(lab.lessons[1], trial=unsaid)]
     assert steps_of(lessons, history, lab.sources)[1].moved == {("a", -1): 0.5}
+
+
+def test_a_trial_that_is_said_to_be_against_itself_is_against_its_parent() -> None:
+    lab = Lab(floats("a"), {"a": 0.0})
+    lab.try_(a=0.5, gain=5.0, keep=True)
+    lab.settle(False, False, 1.0, parameters={"a": 1.0})
+    odd = replace(lab.trials[1].verdict, evidence={"against": 2, "gain": 1.0})  # type: ignore[type-var]
+    lab.trials[1] = replace(lab.trials[1], verdict=odd)
+    (_, step) = steps_of(lab.lessons, lab.history, lab.sources)
+    assert (step.against, step.moved) == ("/1", {("a", -1): 0.5})
 
 
 def test_earlier_campaigns_count_by_their_own_parents() -> None:
@@ -176,7 +198,14 @@ def test_what_has_no_effect_does_not_move() -> None:
     assert moves(MUON, idle, {**idle, "fused": True}) == {("fused", 0): -1.0, ("fused", 1): 1.0}
 
 
-values = st.one_of(st.booleans(), st.integers(), st.floats(), st.text(max_size=4), st.just("muon"))
+values = st.one_of(
+    st.booleans(),
+    st.integers(),
+    st.just(10**400),
+    st.floats(),
+    st.text(max_size=4),
+    st.just("muon"),
+)
 
 
 @given(st.dictionaries(st.sampled_from(sorted(MUON.parameters)), values))

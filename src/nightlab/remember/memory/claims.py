@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from nightlab.program.claim import Claim, Form
 from nightlab.program.space import BoolParameter, ChoiceParameter, Parameter
-from nightlab.remember.memory.effects import Learned, kinds_of
+from nightlab.remember.memory.effects import Learned, has_gain, kinds_of
 from nightlab.remember.memory.evidence import Evidence, Share, below, counts, judged, some
 from nightlab.remember.memory.regions import in_region
 from nightlab.remember.memory.ridge import regress
@@ -97,7 +97,7 @@ def _kind(claim: Claim, learned: Learned) -> Evidence:
     if found is None:
         return Evidence(None, why=f"no trial of {claim.name} changes was measured")
     sign = 1 if claim.form is Form.PAYS else -1
-    mine = (x for x in learned.lessons if x.gain is not None and claim.name in kinds_of(x))
+    mine = (x for x in learned.lessons if has_gain(x) and claim.name in kinds_of(x))
     shares = [Share(lesson, sign * (lesson.gain or 0.0)) for lesson in mine]
     gain = sign * found.gain
     return judged(f"mean {_gain(found.gain, found.error)}", gain, found.error, shares)
@@ -107,7 +107,7 @@ def _shares(claim: Claim, learned: Learned, way: Callable[[Step], float]) -> lis
     """The share of each measured step that moved the parameter, turned the way it speaks for it."""
     found = []
     for step in learned.steps:
-        if step.lesson.gain is None or claim.name not in step.names:
+        if not has_gain(step.lesson) or claim.name not in step.names:
             continue
         if turn := way(step):
             sign = math.copysign(1.0, turn)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ def learn(lessons: Sequence[Lesson], history: History, sources: Sources) -> Lear
     """All that the gains of the last lessons teach. `history` is of the campaign that goes on."""
     last = lessons[-LAST:]
     steps = steps_of(last, history, sources)
-    measured = [step for step in steps if step.lesson.gain is not None and step.moved]
+    measured = [step for step in steps if has_gain(step.lesson) and step.moved]
     columns = sorted({column for step in measured for column in step.moved})
     posterior = regress(
         [[step.moved.get(column, 0.0) for column in columns] for step in measured],
@@ -111,6 +112,11 @@ def _value(space: Space, column: Column) -> Value | None:
     return parameter.options[column[1]]
 
 
+def has_gain(lesson: Lesson) -> bool:
+    """Whether what it gained is known, and a number."""
+    return lesson.gain is not None and math.isfinite(lesson.gain)
+
+
 def kinds_of(lesson: Lesson) -> tuple[str, ...]:
     """What a trial is most about, and that it made the study shorter where it did."""
     kind = next(iter(lesson.trial.about), "other")
@@ -119,7 +125,7 @@ def kinds_of(lesson: Lesson) -> tuple[str, ...]:
 
 def of_kinds(lessons: Sequence[Lesson]) -> list[Effect]:
     """The mean gain of each kind of change, drawn to the mean of all where trials are few."""
-    measured = [lesson for lesson in lessons if lesson.gain is not None]
+    measured = [lesson for lesson in lessons if has_gain(lesson)]
     names = sorted({kind for lesson in measured for kind in kinds_of(lesson)})
     rows = [[1.0, *(float(name in kinds_of(each)) for name in names)] for each in measured]
     posterior = regress(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -79,14 +80,22 @@ def unit(parameter: Parameter, value: Value) -> float | None:
     """Where a value of a numeric parameter lies, 0 to 1; None for one that is no number."""
     if isinstance(parameter, (BoolParameter, ChoiceParameter)):
         return None
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return parameter.to_unit(value) if is_number else None
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not _is_finite(value):
+        return None
+    return parameter.to_unit(value)
 
 
 def place(options: Sequence[Value], value: Value) -> int | None:
     """Which of the options a value is. `1` and `True` are two."""
     same = (at for at, o in enumerate(options) if type(o) is type(value) and o == value)
     return next(same, None)
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False
 
 
 def _move(name: str, parameter: Parameter, old: Value, new: Value) -> dict[Column, float]:
