@@ -109,7 +109,7 @@ def test_what_does_not_matter_is_what_brings_less_than_could_be_seen() -> None:
 
 
 def test_a_choice_matters_where_one_of_its_options_does() -> None:
-    worth = {"adamw": 0.0, "muon": 0.0, "lion": -9.0}
+    worth = {"adamw": 0.0, "muon": 9.0, "lion": -9.0}
     lab = Lab(CHOICE, START, lambda v: worth[v["opt"]], seed=1).wander(90)  # type: ignore[index]
     assert likely("opt does not matter", lab) < 0.05
     assert likely("heads does not matter", lab) > 0.5
