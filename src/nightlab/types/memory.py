@@ -73,7 +73,8 @@ class Lesson:
 class Effect:
     """What moving something has brought, all trials taken together.
 
-    Of a numeric parameter (`value` None): the gain of moving it from low to high, on its own scale.
+    Of a numeric parameter (`value` None): the gain of moving it from low to high, on its own scale,
+    if it went on as it goes around the incumbent.
     Of an option of a choice: its gain over the other options. Of a kind of change (`of_kind`): the
     mean gain of a change of that kind. `error` is the standard error, `lessons` names the trials
     that bear on it.

@@ -101,6 +101,22 @@ def test_without_any_noise_the_effect_is_nearly_exact() -> None:
     assert abs(found.gain - 2) < 0.05 and found.error < 0.05
 
 
+def test_at_the_top_of_a_hill_there_is_no_way_up_however_steep_the_climb_was() -> None:
+    lab = Lab(floats("a", "b"), {"a": 0.0, "b": 0.0}, lambda v: -80 * (v["a"] - 0.5) ** 2, seed=3)
+    for place in (0.1, 0.2, 0.3, 0.4, 0.5):
+        for b in (0.2, 0.8):
+            lab.try_(a=place, b=b)
+        lab.try_(a=place, keep=True)
+        climbing = effect(lab, "a")
+        assert climbing.gain > 1.6 * climbing.error or place in (0.1, 0.5)
+    for place in (0.2, 0.4, 0.6, 0.8):
+        lab.try_(a=place)
+    top = effect(lab, "a")
+    assert abs(top.gain) < min(2 * top.error, 15)
+    up, down = (learned(lab).predict({"a": 0.5}, {"a": place}) for place in (0.9, 0.1))
+    assert -20 < up[0] < -6 and -20 < down[0] < -6
+
+
 def test_one_wild_loss_does_not_decide() -> None:
     lab = Lab(floats("a"), {"a": 0.5}, lambda v: 6 * v["a"], seed=2).wander(40)
     before = effect(lab, "a")

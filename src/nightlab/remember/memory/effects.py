@@ -11,7 +11,7 @@ from functools import cached_property
 from nightlab.program.space import BoolParameter, ChoiceParameter, Space
 from nightlab.remember.memory import Sources
 from nightlab.remember.memory.ridge import Posterior, regress
-from nightlab.remember.memory.steps import NUMERIC, Column, Step, moves, steps_of
+from nightlab.remember.memory.steps import NUMERIC, Column, Step, bends, moves, steps_of
 from nightlab.types import Effect, History, Lesson, Parameters, Value
 
 LAST = 1000
@@ -25,10 +25,12 @@ SIMPLIFICATION = "simplification"
 class Learned:
     """What the lessons teach: the steps they were, and one fit of all their gains.
 
-    `columns` are the coefficients of `posterior`, in their order.
+    `columns` are the coefficients of `posterior`, in their order. Gains along a number are a
+    parabola, and its effect is how that rises at the incumbent's values, `centre`.
     """
 
     space: Space
+    centre: Parameters
     lessons: Sequence[Lesson] = ()
     steps: Sequence[Step] = ()
     columns: Sequence[Column] = ()
@@ -40,17 +42,15 @@ class Learned:
 
         Of what was never moved, nothing is expected, and nothing is in the error.
         """
-        return self.expected(moves(self.space, before, after))
-
-    def expected(self, moved: Mapping[Column, float]) -> tuple[float, float]:
-        """The same, of a move by columns."""
         if self.posterior is None:
             return 0.0, 0.0
-        return self.posterior.of([moved.get(column, 0.0) for column in self.columns])
+        moved = moves(self.space, before, after)
+        row = {**moved, **bends(self.space, before, after, self.centre, moved)}
+        return self.posterior.of([row.get(column, 0.0) for column in self.columns])
 
     def share(self, step: Step, name: str) -> float:
         """What of a step's gain one parameter has brought: less what the others are known for."""
-        others = (way * self.means[at] for at, way in step.moved.items() if at[0] != name)
+        others = (way * self.means[at] for at, way in _row(step).items() if at[0] != name)
         return (step.lesson.gain or 0.0) - sum(others)
 
     @cached_property
@@ -70,9 +70,10 @@ def learn(lessons: Sequence[Lesson], history: History, sources: Sources) -> Lear
     last = lessons[-LAST:]
     steps = steps_of(last, history, sources)
     measured = [step for step in steps if has_gain(step.lesson) and step.moved]
-    columns = sorted({column for step in measured for column in step.moved})
+    rows = [_row(step) for step in measured]
+    columns = sorted({column for row in rows for column in row})
     posterior = regress(
-        [[step.moved.get(column, 0.0) for column in columns] for step in measured],
+        [[row.get(column, 0.0) for column in columns] for row in rows],
         [step.lesson.gain or 0.0 for step in measured],
         [step.lesson.error for step in measured],
         [step.against for step in measured],
@@ -81,7 +82,8 @@ def learn(lessons: Sequence[Lesson], history: History, sources: Sources) -> Lear
     if posterior is not None:
         found += _of_parameters(sources.space, measured, columns, posterior)
     found.sort(key=lambda e: (-abs(e.gain) / e.error if e.error else 0.0, e.name, str(e.value)))
-    return Learned(sources.space, last, steps, columns, posterior, found)
+    centre = history.incumbent.parameters
+    return Learned(sources.space, centre, last, steps, columns, posterior, found)
 
 
 def _of_parameters(
@@ -92,16 +94,20 @@ def _of_parameters(
         for column in step.moved:
             movers.setdefault(column, []).append(step.lesson.name)
     found = []
-    for column in columns:
+    for column in movers:
         gain, error = posterior.of(_contrast(column, columns))
         name, value = column[0], _value(space, column)
         found.append(Effect(name, gain, error, value, lessons=tuple(movers[column])))
     return found
 
 
+def _row(step: Step) -> Mapping[Column, float]:
+    return {**step.moved, **step.bent}
+
+
 def _contrast(column: Column, columns: Sequence[Column]) -> list[float]:
     """A numeric parameter by itself; an option against the mean of the others that were seen."""
-    others = [each for each in columns if each[0] == column[0] and each != column]
+    others = [each for each in columns if each[0] == column[0] and each[1] >= 0 and each != column]
     return [1.0 if c == column else -1 / len(others) if c in others else 0.0 for c in columns]
 
 

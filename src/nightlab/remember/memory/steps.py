@@ -17,13 +17,17 @@ Column: TypeAlias = tuple[str, int]
 NUMERIC = -1
 """The place in the column of a numeric parameter."""
 
+BEND = -2
+"""The place in the column of how a numeric parameter bends away from a straight line."""
+
 
 @dataclass(frozen=True)
 class Step:
     """A trial of nothing but parameters, from what it was measured against to its own values.
 
     `moved` says how far each column went: a numeric parameter between -1 and 1 of its range, an
-    option 1 where it came in and -1 where it went out.
+    option 1 where it came in and -1 where it went out. `bent` says by how much the square of its
+    distance from the incumbent grew.
     """
 
     lesson: Lesson
@@ -31,6 +35,7 @@ class Step:
     before: Parameters
     after: Parameters
     moved: Mapping[Column, float]
+    bent: Mapping[Column, float]
 
     @property
     def names(self) -> frozenset[str]:
@@ -42,6 +47,7 @@ def steps_of(lessons: Iterable[Lesson], history: History, sources: Sources) -> l
     """Those of the lessons that are about parameters alone, in their order."""
     campaigns = {"": history, **{past.tag: past.history for past in sources.past}}
     commits = {tag: _by_commit(each) for tag, each in campaigns.items()}
+    centre = history.incumbent.parameters
     found = []
     for lesson in lessons:
         trial, campaign = lesson.trial, campaigns.get(lesson.campaign)
@@ -50,7 +56,8 @@ def steps_of(lessons: Iterable[Lesson], history: History, sources: Sources) -> l
         from_ = reference(trial, campaign, commits[lesson.campaign])
         moved = moves(sources.space, from_.parameters, trial.parameters)
         against = f"{lesson.campaign}/{from_.number}"
-        found.append(Step(lesson, against, from_.parameters, trial.parameters, moved))
+        bent = bends(sources.space, from_.parameters, trial.parameters, centre, moved)
+        found.append(Step(lesson, against, from_.parameters, trial.parameters, moved, bent))
     return found
 
 
@@ -73,6 +80,25 @@ def moves(space: Space, before: Parameters, after: Parameters) -> dict[Column, f
             continue
         if parameter.active(before) or parameter.active(after):
             found.update(_move(name, parameter, before[name], after[name]))
+    return found
+
+
+def bends(
+    space: Space,
+    before: Parameters,
+    after: Parameters,
+    centre: Parameters,
+    moved: Iterable[Column],
+) -> dict[Column, float]:
+    """By how much the square of the distance from `centre` grows along each number that moves."""
+    found = {}
+    for name, at in moved:
+        if at == NUMERIC:
+            parameter = space.parameters[name]
+            middle = unit(parameter, centre[name]) if name in centre else None
+            here, there = (unit(parameter, values[name]) or 0.0 for values in (before, after))
+            middle = here if middle is None else middle
+            found[name, BEND] = (there - middle) ** 2 - (here - middle) ** 2
     return found
 
 
