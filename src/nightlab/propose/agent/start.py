@@ -24,9 +24,10 @@ answer a question. Carry out one change by editing files there: the brief below 
 - Only these may be edited: {surface}. An edit of anything else has the whole change refused.
 - Don't run the training or the evaluation: they are run for you, when you have ended.
 - Don't commit, and leave no other files behind.
-- End your last message with these two lines:
+- End your last message with these lines:
 summary: what you have changed, in a few words
 hypothesis: why it should help
+predicted: improve, flat, uncertain or risky
 """
 _SEE_FILE = "\nThe brief is in the file {prompt_file}. Read it first.\n"
 _LONGEST = 120_000
