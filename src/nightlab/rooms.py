@@ -23,7 +23,9 @@ from nightlab.program import Program
 from nightlab.program.space import Space
 from nightlab.propose import FullPurse, Proposer, Purse, Queue, Setting
 from nightlab.propose.build import build_proposer
+from nightlab.propose.emitters.plan import Plan, plan_next
 from nightlab.propose.queue import Nobody, OneOf, QueueProposer
+from nightlab.propose.settings import ProposeSettings
 from nightlab.remember.ledger import Ledger
 from nightlab.remember.memory.past import Recall
 from nightlab.run import OnProgress, Runner
@@ -149,6 +151,12 @@ class Rooms:
         """The memory of the study, for the campaign `tag`."""
         patience = self.settings.remember.patience
         return Recall(ledger, Space(self.settings.change.space), self.kinds, patience, tag)
+
+    def plan(self, history: History, memory: Memory) -> Plan | None:
+        """What whoever writes the next trial by hand might try."""
+        named = (each for each in self.settings.propose if each.with_ == "emitters")
+        settings = next(named, ProposeSettings.model_validate({"with": "emitters"}))
+        return plan_next(history, memory, self.kinds, settings)
 
     @property
     def judge_settings(self) -> JudgeSettings:

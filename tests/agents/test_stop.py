@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hook_calls import call, say, stop, told
 from nightlab.agents.hooks.going_on import NUDGES
 from nightlab.agents.hooks.memory import Memories
 from nightlab.agents.hooks.payload import Event
+from nightlab.propose.emitters import load_emitter
 from nightlab.remember.lock import Lock
 from nightlab.remember.wishes import Wishes
 from nightlab.study import Study, open_study
@@ -85,7 +87,10 @@ def test_the_next_trial(tmp_path: Path) -> None:
     assert "best: 1." in said and 'trial 1 "towards x"' in said
     assert 'trial 2: discard, "away"' in said
     assert "`git reset --hard autoresearch/toy`" in said
-    assert "edited in p.yaml" in said and "nightlab try --by agent -m" in said
+    assert "edited in p.yaml" in said and "; it prints the verdict and the review" in said
+    emitter = re.search(r"plan: phase \w+; emitter (\w+); niche [\w+]+; predicted \w+\.", said)
+    assert emitter is not None and f"nightlab try --by {emitter[1]} -m" in said
+    assert f"how: {load_emitter(emitter[1]).role}" in said
     assert "modal" not in said.lower() and "h100" not in said.lower()
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from nightlab.agents.hooks.answer import Answer, go_on, let_go
 from nightlab.agents.hooks.desk import Desk
+from nightlab.agents.hooks.learned import what_is_known
 from nightlab.agents.hooks.memory import Memory
 from nightlab.agents.hooks.prompts import (
     baseline_prompt,
@@ -71,7 +72,7 @@ def _next(desk: Desk, campaign: Campaign | None, memory: Memory) -> Next:
         return Next(wait_prompt(holder.campaign), waits=True)
     if campaign is None or not campaign.baseline_measured or campaign.open_trials:
         return Next(baseline_prompt(campaign))
-    return Next(next_prompt(desk.outline, campaign))
+    return Next(next_prompt(desk.outline, campaign, what_is_known(study, campaign)))
 
 
 def over_because(desk: Desk, campaign: Campaign, memory: Memory) -> str:

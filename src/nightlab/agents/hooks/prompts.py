@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from nightlab.agents.hooks.learned import Known, no_fly, plan_lines
 from nightlab.agents.hooks.outline import Outline
 from nightlab.agents.hooks.story import last_trials, named, standing
 from nightlab.campaign import Campaign
-from nightlab.remember.memory.archive import dead_ends, near_misses
-from nightlab.remember.memory.lessons import lessons_of
+from nightlab.propose.emitters.plan import Plan
 from nightlab.remember.wishes import Wishes
 from nightlab.types import Lesson, one_line
 
 _NEAR = 3
 _DEAD = 2
 _IDEAS = 3
-
-_TRY = '`nightlab try --by agent -m "summary" --hypothesis "why it should help"`'
 
 
 def set_up_prompt(outline: Outline, branch: str, tags: Sequence[str]) -> str:
@@ -83,23 +81,31 @@ def end_prompt(campaign: Campaign, why: str) -> str:
     return "\n".join(lines)
 
 
-def next_prompt(outline: Outline, campaign: Campaign) -> str:
+def next_prompt(outline: Outline, campaign: Campaign, known: Known) -> str:
     """The next trial."""
-    history, lessons = campaign.history, lessons_of(campaign.history)
+    memory = known.memory
     lines = [
         f"Go on with the next trial of campaign {campaign.tag}; don't ask, the human is away.",
         *standing(campaign),
-        *last_trials(history),
-        *_listed("near misses, to sharpen or to combine", near_misses(lessons, history)[:_NEAR]),
-        *_listed("dead ends, not to be tried again as they are", dead_ends(lessons)[-_DEAD:]),
+        *last_trials(campaign.history),
+        *_listed("near misses, to sharpen or to combine", memory.near_misses[:_NEAR]),
+        *_listed("dead ends, not to be tried again as they are", memory.dead_ends[-_DEAD:]),
+        *no_fly(memory, _DEAD),
+        *plan_lines(known.plan),
         *_queue(campaign),
         f"1. `git reset --hard {campaign.branch}` on your desk, so that you build on the best.",
         f"2. One coherent idea, edited in {', '.join(outline.surface)}.",
-        f"3. {_TRY}; it prints the verdict and the review.",
+        f"3. {_try(known.plan)}; it prints the verdict and the review.",
         "Out of ideas? Read the code and the results again, combine near misses, simplify, be"
         " bolder.",
     ]
     return "\n".join(lines)
+
+
+def _try(plan: Plan | None) -> str:
+    """How to measure an edit: signed by the emitter whose turn it is."""
+    by = plan.emitter if plan else "agent"
+    return f'`nightlab try --by {by} -m "summary" --hypothesis "why it should help"`'
 
 
 def _listed(what: str, lessons: Sequence[Lesson]) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from nightlab.agents.hooks.answer import Answer, context
 from nightlab.agents.hooks.desk import Desk
+from nightlab.agents.hooks.learned import learned
 from nightlab.agents.hooks.payload import Event, Payload
 from nightlab.agents.hooks.story import last_trials, standing
 from nightlab.types import NightlabError, one_line
@@ -49,6 +50,7 @@ def _campaign(desk: Desk) -> list[str]:
         f"campaign: {campaign.tag}, branch {campaign.branch}{at_work}",
         *standing(campaign),
         *last_trials(campaign.history),
+        *learned(desk.study, campaign),
     ]
 
 

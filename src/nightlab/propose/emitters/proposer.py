@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -60,11 +60,11 @@ class EmittersProposer:
         if self.writer is not None:  # it is told why, and answers again in the same role
             refused //= self.settings.attempts
         random = turn(history, refused, self.settings.seed)
-        for arm, tally in self._drawn(history, memory, random):
+        for arm, tally in in_turn(self.parts, history, memory, self.settings, random):
             emitter = self.parts[arm.name]
             found = self._idea(emitter, history, memory, random)
             if found is not None:
-                why = f"{memory.phase.value}: {emitter.name} has brought {_told(tally)}"
+                why = because(memory, emitter, tally)
                 predicted = found.predicted or emitter.predicted.value
                 return replace(found, emitter=arm.name, predicted=predicted, why=why)
         raise NothingToPropose(
@@ -109,21 +109,6 @@ class EmittersProposer:
             count = 0
         return max(count, sum(each.after == len(history.trials) for each in history.refusals))
 
-    def _drawn(
-        self, history: History, memory: Memory, random: Random
-    ) -> Iterator[tuple[Arm, Tally]]:
-        """The emitters in the order in which the bandit would have them."""
-        weights = WEIGHTS.get(memory.phase, {})
-        left = [
-            Arm(sign, frozenset((sign,)), self.settings.floor, weights.get(part.name, 1.0))
-            for sign, part in self.parts.items()
-        ]
-        told = tallies(left, history, self.settings.decay)
-        while left:
-            arm = choose(left, told, random)
-            left.remove(arm)
-            yield arm, told[arm.name]
-
     def _idea(
         self, emitter: Emitter, history: History, memory: Memory, random: Random
     ) -> Idea | None:
@@ -145,6 +130,31 @@ class EmittersProposer:
         self.writer.play(Role(text, facts))
         idea: Idea = self.writer.propose(history)
         return idea
+
+
+def in_turn(
+    parts: Mapping[str, Emitter],
+    history: History,
+    memory: Memory,
+    settings: ProposeSettings,
+    random: Random,
+) -> Iterator[tuple[Arm, Tally]]:
+    """The emitters in the order in which the bandit would have them, by what each signs with."""
+    weights = WEIGHTS.get(memory.phase, {})
+    left = [
+        Arm(sign, frozenset((sign,)), settings.floor, weights.get(part.name, 1.0))
+        for sign, part in parts.items()
+    ]
+    told = tallies(left, history, settings.decay)
+    while left:
+        arm = choose(left, told, random)
+        left.remove(arm)
+        yield arm, told[arm.name]
+
+
+def because(memory: Memory, emitter: Emitter, tally: Tally) -> str:
+    """Why this emitter has its turn now, in words."""
+    return f"{memory.phase.value}: {emitter.name} has brought {_told(tally)}"
 
 
 def reach(memory: Memory) -> float:
