@@ -108,6 +108,12 @@ def test_what_does_not_matter_is_what_brings_less_than_could_be_seen() -> None:
     assert weight("b does not matter", lab).holds and not weight("a does not matter", lab).holds
 
 
+def test_a_hill_matters_though_its_top_is_flat() -> None:
+    lab = Lab(floats("a"), {"a": 0.5}, lambda v: -80 * (v["a"] - 0.5) ** 2, seed=2).wander(40)
+    found = weight("a does not matter", lab)
+    assert found.probability is not None and found.probability < 0.01
+
+
 def test_a_choice_matters_where_one_of_its_options_does() -> None:
     worth = {"adamw": 0.0, "muon": 9.0, "lion": -9.0}
     lab = Lab(CHOICE, START, lambda v: worth[v["opt"]], seed=1).wander(90)  # type: ignore[index]

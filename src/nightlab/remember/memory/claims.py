@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from nightlab.program.claim import Claim, Form
 from nightlab.program.space import BoolParameter, ChoiceParameter, Parameter
@@ -74,21 +74,34 @@ def _value(claim: Claim, learned: Learned) -> Evidence:
 
 
 def _flat(claim: Claim, learned: Learned) -> Evidence:
-    """By the effect that is the likeliest to matter, where several options have one each."""
+    """By the move of it that is the likeliest to matter: to another option, or to either end."""
     limit = _least_that_matters(learned.lessons)
-    inside = {
-        effect: below((limit - effect.gain) / some(effect.error))
-        - below((-limit - effect.gain) / some(effect.error))
-        for effect in _effects(claim.name, learned)
-    }
-    if not inside:
+    possible = [*_to_the_ends(claim.name, learned)]
+    possible += [(effect.gain, effect.error) for effect in _effects(claim.name, learned)]
+    if not possible:
         return _unmoved(claim)
-    found = min(inside, key=lambda effect: inside[effect])
+    inside, gain, error = min((_within(limit, *each), *each) for each in possible)
     shares = _shares(claim, learned, lambda step: 1.0)
     beyond = tuple(s.lesson.name for s in shares if abs(s.gain) > MATTERS * s.error)
     within = tuple(s.lesson.name for s in shares if abs(s.gain) <= MATTERS * s.error)
-    said = f"{_gain(found.gain, found.error)} where {limit:.2g} would matter"
-    return Evidence(inside[found], within, beyond, counts(said, within, beyond))
+    said = f"{_gain(gain, error)} where {limit:.2g} would matter"
+    return Evidence(inside, within, beyond, counts(said, within, beyond))
+
+
+def _to_the_ends(name: str, learned: Learned) -> Iterator[tuple[float, float]]:
+    """What taking a number from the incumbent's value to either end of its range would bring."""
+    parameter, here = learned.space.parameters.get(name), learned.centre
+    if parameter is None or name not in here or _options(parameter):
+        return
+    for end in (0.0, 1.0):
+        gain, error = learned.predict(here, {**here, name: parameter.from_unit(end)})
+        if error:
+            yield gain, error
+
+
+def _within(limit: float, gain: float, error: float) -> float:
+    """How likely the true gain is no larger than the limit, and no larger a loss."""
+    return below((limit - gain) / some(error)) - below((-limit - gain) / some(error))
 
 
 def _kind(claim: Claim, learned: Learned) -> Evidence:

@@ -140,11 +140,13 @@ def of_kinds(lessons: Sequence[Lesson]) -> list[Effect]:
         [each.error for each in measured],
         [each.campaign for each in measured],
     )
+    if posterior is None:
+        return []
     found = []
-    for name in names if posterior is not None else ():
+    for name in names:
         mine = [at for at, each in enumerate(measured) if name in kinds_of(each)]
         mean = [sum(rows[at][i] for at in mine) / len(mine) for i in range(len(names) + 1)]
-        gain, error = posterior.of(mean) if posterior else (0.0, 0.0)
+        gain, error = posterior.of(mean)
         members = tuple(measured[at].name for at in mine)
         found.append(Effect(name, gain, error, of_kind=True, lessons=members))
     return found
