@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 from nightlab.program.space import BoolParameter, ChoiceParameter, Parameter, Space
@@ -37,7 +38,7 @@ class Step:
     moved: Mapping[Column, float]
     bent: Mapping[Column, float]
 
-    @property
+    @cached_property
     def names(self) -> frozenset[str]:
         """The parameters that moved."""
         return frozenset(name for name, _ in self.moved)
@@ -76,7 +77,7 @@ def moves(space: Space, before: Parameters, after: Parameters) -> dict[Column, f
     """
     found: dict[Column, float] = {}
     for name, parameter in space.parameters.items():
-        if name not in before or name not in after or before[name] is after[name]:
+        if name not in before or name not in after or _same(before[name], after[name]):
             continue
         if parameter.active(before) or parameter.active(after):
             found.update(_move(name, parameter, before[name], after[name]))
@@ -113,8 +114,11 @@ def unit(parameter: Parameter, value: Value) -> float | None:
 
 def place(options: Sequence[Value], value: Value) -> int | None:
     """Which of the options a value is. `1` and `True` are two."""
-    same = (at for at, o in enumerate(options) if type(o) is type(value) and o == value)
-    return next(same, None)
+    return next((at for at, option in enumerate(options) if _same(option, value)), None)
+
+
+def _same(one: Value, other: Value) -> bool:
+    return type(one) is type(other) and one == other
 
 
 def _is_finite(value: float) -> bool:
