@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from nightlab.program.claim import Claim, Form, parse_claim
 from nightlab.remember.memory import Sources
 from nightlab.remember.memory.claims import weigh
-from nightlab.remember.memory.effects import SIMPLIFICATION, Learned, kinds_of, learn
+from nightlab.remember.memory.effects import Learned, kinds_of, learn
 from nightlab.remember.memory.evidence import Evidence
+from nightlab.remember.memory.niche import SIMPLIFICATION
 from nightlab.remember.memory.regions import has_crashed, regions
 from nightlab.remember.memory.stall import since_last_keep
 from nightlab.types import (

@@ -10,15 +10,13 @@ from functools import cached_property
 
 from nightlab.program.space import BoolParameter, ChoiceParameter, Space
 from nightlab.remember.memory import Sources
+from nightlab.remember.memory.niche import OTHER, SIMPLIFICATION
 from nightlab.remember.memory.ridge import Posterior, regress
 from nightlab.remember.memory.steps import NUMERIC, Column, Step, bends, moves, steps_of
 from nightlab.types import Effect, History, Lesson, Parameters, Value
 
 LAST = 1000
 """So many lessons are looked at, the last ones."""
-
-SIMPLIFICATION = "simplification"
-"""The kind that every change that makes the study shorter belongs to, besides its own."""
 
 
 @dataclass(frozen=True)
@@ -124,9 +122,10 @@ def has_gain(lesson: Lesson) -> bool:
 
 
 def kinds_of(lesson: Lesson) -> tuple[str, ...]:
-    """What a trial is most about, and that it made the study shorter where it did."""
-    kind = next(iter(lesson.trial.about), "other")
-    return (kind, SIMPLIFICATION) if lesson.trial.lines < 0 else (kind,)
+    """The kind of its niche; where it made the study shorter, what it is most about besides."""
+    if lesson.trial.lines >= 0:
+        return (lesson.niche.kind,)
+    return next(iter(lesson.trial.about), OTHER), SIMPLIFICATION
 
 
 def of_kinds(lessons: Sequence[Lesson]) -> list[Effect]:
