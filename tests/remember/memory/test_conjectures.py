@@ -108,6 +108,18 @@ def test_kinds_that_pay_and_simplification() -> None:
     }
 
 
+def test_that_a_kind_does_not_pay_is_no_news_where_it_has_brought_a_keep() -> None:
+    lab = Lab(floats("a"), {"a": 0.5})
+    for _ in range(20):
+        lab.edit(-2.0 + lab.random.gauss(0, 1), about={"schedule": 1})
+        lab.edit(2.0 + lab.random.gauss(0, 1), about={"attention": 1})
+    assert "schedule changes do not pay" in holding(lab)
+    lab.edit(0.5, about={"schedule": 1}, keep=True)
+    lab.edit(0.5, about={"attention": 1}, keep=True)
+    assert "schedule changes do not pay" not in holding(lab)
+    assert "attention changes pay" in holding(lab)
+
+
 def test_claims_of_others_are_tested_like_the_rest() -> None:
     lab = Lab(floats("a", "b"), {"a": 0.5, "b": 0.5}, lambda v: 10 * v["a"]).wander(40, 2)
     found = told(

@@ -172,6 +172,16 @@ def test_what_was_edited_beyond_parameters_tells_of_kinds_alone() -> None:
     assert found["schedule"].lessons == ("2", "4", "6", "8", "10", "12")
 
 
+def test_a_kind_is_the_mean_of_its_trials_whether_they_shorten_the_study_or_not() -> None:
+    lab = Lab(floats("a"), {"a": 0.5})
+    for _ in range(30):
+        lab.edit(3.0 + lab.random.gauss(0, 1), about={"attention": 1}, lines=-4)
+        lab.edit(-3.0 + lab.random.gauss(0, 1), about={"attention": 1}, lines=4)
+    found = {e.name: e for e in learned(lab).effects}
+    assert abs(found["attention"].gain) < 1
+    assert found["simplification"].gain > 2
+
+
 def test_a_kind_with_few_trials_is_drawn_to_the_others() -> None:
     lab = Lab(floats("a"), {"a": 0.5})
     for _ in range(20):

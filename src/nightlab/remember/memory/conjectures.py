@@ -14,8 +14,10 @@ from nightlab.remember.memory.regions import has_crashed, regions
 from nightlab.remember.memory.stall import since_last_keep
 from nightlab.types import (
     Conjecture,
+    Decision,
     Effect,
     History,
+    Lesson,
     NightlabError,
     Plateau,
     Stall,
@@ -65,20 +67,31 @@ def conjectures(
 
 
 def _computed(learned: Learned) -> Iterator[Claim]:
-    """Claims that the trials are sure of, each of them once."""
-    said: set[tuple[str, bool]] = set()
+    """Claims that the trials are sure of, each of them once.
+
+    Most trials of any kind lose; that a kind does not pay is no news where it has brought a keep.
+    """
+    said = {(kind, True) for each in learned.lessons if _was_kept(each) for kind in kinds_of(each)}
     for effect in learned.effects:  # the surest first, so a choice gets its surest option
         claim = _claim_of(effect) if abs(effect.gain) >= CLEAR * effect.error > 0 else None
-        if claim is None or (claim.name, claim.of_kind) in said:
+        if claim is None or (claim.form is not Form.PAYS and _key(claim) in said):
             continue
         if weigh(claim, learned).holds:
-            said.add((claim.name, claim.of_kind))
+            said.add(_key(claim))
             yield claim
     crashes = sum(has_crashed(step.lesson) for step in learned.steps)
     looked_at = 2 * len(learned.space) * crashes  # each crash may bound one, upwards or down
     for claim in regions(learned):
         if (1 - (weigh(claim, learned).probability or 0.0)) * looked_at <= CHANCE:
             yield claim
+
+
+def _key(claim: Claim) -> tuple[str, bool]:
+    return claim.name, claim.of_kind
+
+
+def _was_kept(lesson: Lesson) -> bool:
+    return lesson.trial.verdict is not None and lesson.trial.verdict.decision is Decision.KEEP
 
 
 def _claim_of(effect: Effect) -> Claim | None:
