@@ -9,8 +9,8 @@ from nightlab.propose.emitters.steps import beside, is_ordered
 from nightlab.types import Value
 
 _DRAWN = 150
-_SMALLEST, _LARGEST = 0.05, 0.6
-"""Shares of a parameter's range, the larger one before the reach."""
+_SIZES = (0.1, 0.2, 0.4)
+"""About so much of a parameter's range, before the reach."""
 
 
 def joint_moves(scene: Scene, names: Sequence[str], most: int) -> list[Move]:
@@ -33,7 +33,7 @@ def _another(scene: Scene, name: str) -> Value | None:
     """Another value of this parameter."""
     parameter, value, random = scene.space.parameters[name], scene.values[name], scene.random
     if is_ordered(parameter):
-        size = _SMALLEST * (_LARGEST * scene.reach / _SMALLEST) ** random.random()
+        size = random.choice(_SIZES) * random.uniform(0.5, 1.5) * scene.reach
         return beside(parameter, value, random.choice((1, -1)), size)
     return random.choice(parameter.neighbours(value))
 
