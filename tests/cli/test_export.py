@@ -117,6 +117,21 @@ def test_the_notebook_of_the_study(folder: Path) -> None:
     assert "choose another name" in error(folder, "notebook")
 
 
+def test_a_vault_of_all_campaigns(folder: Path, tmp_path: Path) -> None:
+    vault = tmp_path / "vault"
+    said = nightlab(folder, "vault", str(vault)).stdout.decode("latin-1")
+    assert "3 notes in " in said and "3 new, 0 brought up to date" in said
+    trials = {re.search(r"^trial: (.*)$", p.read_text(), re.M)[1] for p in vault.rglob("*.md")}
+    assert trials == {"mar8/1", "mar9/1", "mar9/2"}
+    told = json.loads(nightlab(folder, "vault", str(vault), "--json").stdout)
+    assert (told["written"], told["updated"], told["notes"]) == (0, 0, 3)
+    one = json.loads(nightlab(folder, "vault", "one", "--tag", "mar8", "--json").stdout)
+    assert one["written"] == 1
+    assert "mar8, mar9" in error(folder, "vault", "other", "--tag", "mar7")
+    assert "is a file" in error(folder, "vault", "results.tsv")
+    assert not (folder / "other").exists()
+
+
 def test_a_notebook_that_is_run(folder: Path) -> None:
     for package in NEEDED:
         pytest.importorskip(package, reason="pip install 'nightlab[analysis]'")

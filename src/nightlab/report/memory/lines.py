@@ -37,7 +37,8 @@ def memory_lines(campaign: Campaign, memory: Memory, most: int | None = SHOWN) -
     for section in _sections(memory):
         if not section.rows:
             continue
-        shown = section.rows[:most]
+        room = most if most is not None and len(section.rows) > most + 1 else None
+        shown = section.rows[:room]
         left = len(section.rows) - len(shown)
         left_out = left_out or left > 0
         lines += ["", f"{section.heading}:", *(f"  {line}" for line in columns(shown))]
