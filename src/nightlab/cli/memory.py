@@ -107,6 +107,7 @@ def _draw(
 ) -> Path:
     from nightlab.report.charts.learned import draw_learned
     from nightlab.report.charts.library import drawing, save
+    from nightlab.report.memory import expected
 
     if plot.suffix not in (".png", ".svg"):
         raise NightlabError(f"--plot {plot}: name a file that ends in .png or .svg")
@@ -116,8 +117,9 @@ def _draw(
         raise NightlabError(f"{plot} is a folder; name a file in it")
     space, title = study.settings.change.space, study.program.title or study.folder.name
     only = [parameter] if parameter else None
+    expect = expected(study, campaign, known)
     with drawing():
-        return save(draw_learned(campaign.history, known, space, title, only), plot)
+        return save(draw_learned(campaign.history, known, space, title, expect, only), plot)
 
 
 def _claim(study: Study, add: str | None, drop: str | None, as_json: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -48,6 +48,9 @@ _BAR: Style = {"color": COLOURS[Decision.DISCARD], "linewidth": 0.7, "zorder": 1
 _NOW: Style = {"color": KEEP, "linewidth": 1.2, "zorder": 2}
 _TAIL: Style = {"color": INK, "alpha": 0.1, "linewidth": 0.0, "zorder": 1.5}
 
+Expect = Callable[[str, Value], tuple[float, float]]
+"""The gain of moving a parameter of the incumbent to a value, and its standard error."""
+
 
 @dataclass(frozen=True)
 class Moves:
@@ -71,11 +74,13 @@ def draw_learned(
     memory: Memory,
     space: Mapping[str, Parameter],
     title: str,
+    expect: Expect,
     only: Sequence[str] | None = None,
 ) -> Figure:
     """Draw a panel for each parameter that was ever moved, the surest effects first.
 
     A trial stands at the value that it moved to, at its gain over what it was measured against.
+    `expect` says what going to a value from the incumbent is expected to gain.
     """
     found = moves(history, memory, space)
     found = found if only is None else [each for each in found if each.name in only]
@@ -89,7 +94,7 @@ def draw_learned(
     limits = near_best(0.0, gains, 1)
     for place, each in enumerate(shown):
         axes = panel_at(figure, rows, columns, place)
-        _draw_panel(axes, each, limits, _DRAWN // len(shown))
+        _draw_panel(axes, each, limits, _DRAWN // len(shown), expect)
         side(axes, limits, first=place % columns == 0)
     name_side(figure, rows)
     return figure
@@ -130,9 +135,7 @@ def _told(history: History, found: Sequence[Moves]) -> list[str]:
     metric = one_line(history.metric, 60)
     said = f"Gain in {metric} over what a trial was measured against, with its standard error"
     if any(each.effects for each in found):
-        caveats.append(
-            "the line: what a move from the incumbent's value gains, or an option over the others"
-        )
+        caveats.append("the line says what moving the incumbent there is expected to gain")
     return [f"{said}; up is better", *textwrap.wrap("; ".join(caveats), 125)]
 
 
@@ -145,20 +148,20 @@ def _legend(found: Sequence[Moves]) -> list[Marks]:
     }
     legend = [Marks(kind.value, [], VERDICTS[kind]) for kind in Decision if kind in verdicts]
     if any(each.effects for each in found):
-        legend.append(Marks("the effect, ± its standard error", [], _LINE))
+        legend.append(Marks("expected, ± its standard error", [], _LINE))
     if any(each.now is not None for each in found):
         legend.append(Marks("the incumbent's value", [], _NOW))
     return legend
 
 
-def _draw_panel(axes: Axes, moved: Moves, limits: Limits, most: int) -> None:
-    """One parameter: its trials with their errors, its effect, and the incumbent's value."""
+def _draw_panel(axes: Axes, moved: Moves, limits: Limits, most: int, expect: Expect) -> None:
+    """One parameter: its trials, what is expected of its values, and the incumbent's value."""
     values = [lesson.trial.moved[moved.name] for lesson in moved.lessons]
     places = place_values([*values, *([moved.now] if moved.now is not None else [])])
     if moved.now is not None:
         at = places.at(moved.now)
         draw(axes, [Marks("", [(at, limits.low), (at, limits.high)], _NOW)])
-    _draw_effects(axes, moved, places)
+    _draw_expected(axes, moved, places, expect)
     spots: dict[Decision, list[tuple[float, float | None]]] = {kind: [] for kind in Decision}
     bars: list[tuple[float, float, float]] = []
     for lesson, value in zip(moved.lessons, values, strict=True):
@@ -182,35 +185,27 @@ def _bars(errors: Sequence[tuple[float, float, float]], limits: Limits) -> list[
     return points
 
 
-def _draw_effects(axes: Axes, moved: Moves, places: Places) -> None:
-    """A line through the incumbent's value with its band, or a stroke for each option."""
-    for effect in moved.effects:
-        if effect.value is None and moved.numeric and not places.names:
-            xs, units = _along(moved, places)
-            ys, errors = [effect.gain * u for u in units], [effect.error * abs(u) for u in units]
-        elif effect.value is not None and places.knows(effect.value):
-            column = places.at(effect.value)
-            xs, ys, errors = [column - 0.3, column + 0.3], [effect.gain] * 2, [effect.error] * 2
-        else:
-            continue
-        low = [y - error for y, error in zip(ys, errors, strict=True)]
-        high = [y + error for y, error in zip(ys, errors, strict=True)]
-        axes.fill_between(xs, low, high, **_TAIL)
-        draw(axes, [Marks("", list(zip(xs, ys, strict=True)), _LINE)])
+def _draw_expected(axes: Axes, moved: Moves, places: Places, expect: Expect) -> None:
+    """A line along a number, a stroke for each option that was measured, and their bands."""
+    if moved.now is None or not moved.effects:
+        return
+    if moved.numeric is not None and not places.names:
+        low, high = moved.numeric.bounds
+        along = (places.limits.at(step / _STEPS) for step in range(_STEPS + 1))
+        xs = sorted({min(max(x, low), high) for x in along})
+        _draw_line(axes, xs, [expect(moved.name, x) for x in xs])
+    for value in (effect.value for effect in moved.effects):
+        if value is not None and value != moved.now and places.knows(value):
+            column = places.at(value)
+            _draw_line(axes, [column - 0.3, column + 0.3], [expect(moved.name, value)] * 2)
 
 
-def _along(moved: Moves, places: Places) -> tuple[list[float], list[float]]:
-    """Places along the lower side, and how far each is from the incumbent's value.
-
-    In lengths of the parameter's range, on its own scale. Without an incumbent's value, from the
-    middle.
-    """
-    assert moved.numeric is not None
-    start = 0.5 if moved.now is None else moved.numeric.to_unit(moved.now)
-    low, high = moved.numeric.bounds
-    xs = [places.limits.at(step / _STEPS) for step in range(_STEPS + 1)]
-    xs = sorted({min(max(x, low), high) for x in xs})
-    return xs, [moved.numeric.to_unit(x) - start for x in xs]
+def _draw_line(axes: Axes, xs: Sequence[float], expected: Sequence[tuple[float, float]]) -> None:
+    low = [gain - error for gain, error in expected]
+    high = [gain + error for gain, error in expected]
+    axes.fill_between(xs, low, high, **_TAIL)
+    points = [(x, gain) for x, (gain, _) in zip(xs, expected, strict=True)]
+    draw(axes, [Marks("", points, _LINE)])
 
 
 def _gain(lesson: Lesson) -> float | None:

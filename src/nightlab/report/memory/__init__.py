@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from nightlab.campaign import Campaign
@@ -24,6 +25,18 @@ from nightlab.types import (
 def learned(study: Study, campaign: Campaign) -> Memory:
     """What is known at this instant, from this campaign and from those before it."""
     return study.rooms.recall(campaign.ledger, campaign.tag)(campaign.history)
+
+
+def expected(
+    study: Study, campaign: Campaign, memory: Memory
+) -> Callable[[str, Value], tuple[float, float]]:
+    """What moving a parameter of the incumbent to a value would gain, and the error of that."""
+    from nightlab.remember.memory.effects import learn
+
+    sources = study.rooms.recall(campaign.ledger, campaign.tag).sources()
+    fit = learn(memory.lessons, campaign.history, sources)
+    held = campaign.history.incumbent.parameters
+    return lambda name, value: fit.predict(held, {**held, name: value})
 
 
 def memory_data(campaign: Campaign, memory: Memory) -> dict[str, Any]:

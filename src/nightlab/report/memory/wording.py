@@ -38,7 +38,9 @@ def effect_text(effect: Effect) -> str:
     """What an effect is the gain of."""
     if effect.of_kind:
         return "a change of this kind, on average"
-    return "from low to high" if effect.value is None else "over the other options"
+    if effect.value is None:
+        return "from low to high, if it went on as it goes around the incumbent"
+    return "over the other options"
 
 
 def effect_name(effect: Effect) -> str:
