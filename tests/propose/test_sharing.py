@@ -126,8 +126,8 @@ def test_asking_costs_as_many_runs_as_it_took_time_for() -> None:
     assert found["a"].cost == pytest.approx(2 + 5.5) and found["b"].cost == 2
 
 
-def test_what_humans_wished_for_and_what_was_demoted_is_nobodys_merit() -> None:
-    told = history(replace(by(1, "a", Decision.KEEP), wish=3), by(2, "a", Decision.KEEP))
+def test_what_humans_tried_and_what_was_demoted_is_nobodys_merit() -> None:
+    told = history(by(1, "human", Decision.KEEP), by(2, "a", Decision.KEEP))
     arms = [Arm("a", frozenset("a"))]
     assert tallies(arms, told)["a"] == Tally(1, 2, 1)
     assert tallies(arms, replace(told, kept=()))["a"] == Tally(0, 2, 1)

@@ -38,13 +38,13 @@ class Tally:
 def tallies(arms: Sequence[Arm], history: History, decay: float = 1.0) -> Mapping[str, Tally]:
     """By arm. With a decay below 1, a trial counts for less with each one after it.
 
-    Trials in flight have cost what they cost so far; what humans wished for is nobody's merit.
+    Trials in flight have cost what they cost so far. What humans tried is nobody's.
     """
     found = {arm.name: Tally() for arm in arms}
     last = len(history.trials)
     for trial in history.trials:
         arm = next((arm for arm in arms if trial.emitter in arm.emitters), None)
-        if arm is None or trial.wish:
+        if arm is None:
             continue
         weight, old = decay ** (last - trial.number), found[arm.name]
         keep = weight * (trial.number in history.kept)
