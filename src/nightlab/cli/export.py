@@ -49,6 +49,29 @@ def whole(tag: Tag = None, output: Output = None) -> None:
     _write(export_json(campaign.tag, entries, study.rooms.judge()), output)
 
 
+@app.command("discovery")
+def discovery(
+    tag: Tag = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="A folder; remember.discovery if not given."),
+    ] = None,
+) -> None:
+    """What was learned, for other research loops: state.json, events.jsonl, plan and review."""
+    from nightlab.remember.discovery import write_discovery
+    from nightlab.report.discovery import FOLDER, view_of
+
+    study, campaign = find_campaign(tag)
+    named = study.settings.remember.discovery or FOLDER
+    folder = output or study.folder / named
+    if output is None:
+        study.repository.exclude([f"{named.strip('/')}/"])
+    else:
+        _check_folder(output)
+    write_discovery(folder, view_of(study, campaign), fresh=True)
+    typer.echo(f"wrote {folder}")
+
+
 @app.command("notebook")
 def notebook(
     tag: Tag = None,
