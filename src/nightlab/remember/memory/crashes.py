@@ -16,7 +16,7 @@ _LESS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?<!\w)'[^'\n]*'(?!\w)|\"[^\"\n]*\"|`[^`\n]*`|«[^»\n]*»"), "…"),
     (re.compile(r"(?<![\w.])(?:[A-Za-z]:\\|\.{0,2}/)[^\s,;:()\[\]]+"), "…"),
     (re.compile(r"\b0x[0-9a-fA-F]+\b"), "#"),
-    (re.compile(r"(?<![A-Za-z_])[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"), "#"),
+    (re.compile(r"(?:(?<![A-Za-z_])|(?<=\d[x×]))[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"), "#"),
     (re.compile(r"[(\[]\s*#(?:\s*[,x×*]\s*#)*\s*,?\s*[)\]]|#(?:\s*[x×]\s*#)+"), "#"),
 )
 """What differs between two crashes that are one: quoted values, paths, addresses, numbers, shapes.
