@@ -139,3 +139,36 @@ def test_a_notebook_that_is_run(folder: Path) -> None:
     text = (folder / "analysis.ipynb").read_text()
     assert re.search(r"loss: 10\.00\d* -> 2\.00\d*, 80\.0 % better", text)
     assert (folder / "progress.png").stat().st_size > 1000
+
+
+def test_what_was_learned_for_other_loops(folder: Path, tmp_path: Path) -> None:
+    said = nightlab(folder, "discovery").stdout.decode()
+    there = folder / "results" / "discovery"
+    assert said == f"wrote {there}\n"
+    names = {"state.json", "events.jsonl", "current_plan.json", "last_review.md", ".lock"}
+    assert {path.name for path in there.iterdir()} == names
+    status = ["git", "status", "--porcelain"]
+    assert subprocess.run(status, cwd=folder, capture_output=True, check=True).stdout == b""
+    nightlab(folder, "discovery", "--tag", "mar8", "-o", str(tmp_path / "older"))
+    state = json.loads((tmp_path / "older" / "state.json").read_text())
+    assert state["experiment_count"] == 1 and state["last_experiment_id"] == "mar8/1"
+    assert "there is no folder" in error(folder, "discovery", "-o", str(tmp_path / "no" / "where"))
+
+
+def test_show_ends_with_the_review(folder: Path) -> None:
+    def show(*words: str) -> str:
+        command = [sys.executable, "-m", "nightlab", "show", *words]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    lines = show("1").splitlines()
+    at = next(n for n, line in enumerate(lines) if line.startswith("review: keep; "))
+    assert lines[at + 1].startswith("  score ") and " = fitness " in lines[at + 1]
+    assert any(line.startswith("evidence, against") for line in lines[:at])
+    review = json.loads(show("1", "--json"))["review"]
+    parts = ("fitness", "novelty", "information", "surprise")
+    paid = review["complexity"] + review["memory_cost"]
+    assert abs(sum(review[name] for name in parts) - paid - review["score"]) < 3e-4
+    assert review["recommendation"] == "keep" and review["crash"] is None
+    assert json.loads(show("0", "--json"))["review"] is None and "review:" not in show("0")
