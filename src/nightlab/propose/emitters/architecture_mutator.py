@@ -6,7 +6,7 @@ from nightlab.propose.emitters import Move, Scene
 from nightlab.propose.emitters.joint import joint_moves
 from nightlab.propose.emitters.moves import best_of, free_names
 from nightlab.propose.emitters.names import size_power
-from nightlab.propose.emitters.steps import beside, is_ordered
+from nightlab.propose.emitters.steps import beside, is_ordered, widened
 from nightlab.propose.emitters.telling import FEW, crash_line, effect_line, lesson_lines
 from nightlab.types import History, Memory, Prediction, Value
 
@@ -69,8 +69,8 @@ def _bold(scene: Scene, names: list[str]) -> list[Move]:
     moves = []
     for name in names:
         for way in (1, -1):
-            for size in _BOLD:
-                value = _step(scene, name, way, size * scene.reach)
+            for size in widened(_BOLD, scene.reach):
+                value = _step(scene, name, way, size)
                 said = f"the model may want {'more' if way > 0 else 'less'} {name}"
                 moves += [Move({name: value}, said)] if value is not None else []
     return moves
@@ -84,7 +84,7 @@ def _pairs(scene: Scene, names: list[str]) -> list[Move]:
     moves = []
     for up in sizes:
         for down in sizes:
-            more = _step(scene, up, 1, _BOLD[0] * scene.reach) if up != down else None
+            more = _step(scene, up, 1, _BOLD[0]) if up != down else None
             less = _balancing(scene, up, more, down) if more is not None else None
             if more is not None and less is not None:
                 said = f"more {up} for less {down}, at about as many weights"

@@ -10,7 +10,7 @@ from nightlab.types import Value
 
 _DRAWN = 150
 _SIZES = (0.1, 0.2, 0.4)
-"""About so much of a parameter's range, before the reach."""
+"""About so much of a parameter's range; up to the reach times as much on a plateau."""
 
 
 def joint_moves(scene: Scene, names: Sequence[str], most: int) -> list[Move]:
@@ -33,7 +33,7 @@ def _another(scene: Scene, name: str) -> Value | None:
     """Another value of this parameter."""
     parameter, value, random = scene.space.parameters[name], scene.values[name], scene.random
     if is_ordered(parameter):
-        size = random.choice(_SIZES) * random.uniform(0.5, 1.5) * scene.reach
+        size = random.choice(_SIZES) * random.uniform(0.5, 1.5) * random.uniform(1, scene.reach)
         return beside(parameter, value, random.choice((1, -1)), size)
     return random.choice(parameter.neighbours(value))
 

@@ -10,11 +10,11 @@ from nightlab.propose.emitters.moves import (
     kept_lessons,
     tried_ways,
 )
-from nightlab.propose.emitters.steps import SMALL, beside, is_ordered
+from nightlab.propose.emitters.steps import SMALL, beside, is_ordered, widened
 from nightlab.propose.emitters.telling import FEW, diff_line, effect_line, lesson_lines
 from nightlab.types import Effect, History, Memory, Prediction, Value
 
-_SIZES = (SMALL / 2, SMALL, 2 * SMALL)
+_SIZES = (SMALL, 2 * SMALL)
 
 
 class LocalTuner:
@@ -118,7 +118,8 @@ def _steps(scene: Scene, name: str, way: int, said: str) -> list[Move]:
     if way in tried_ways(scene, name):
         return []
     parameter, value = scene.space.parameters[name], scene.values[name]
-    found = (beside(parameter, value, way, size * scene.reach) for size in _SIZES)
+    sizes = widened(_SIZES, scene.reach)
+    found = (beside(parameter, value, way, size) for size in sizes)
     return [Move({name: each}, said) for each in found if each is not None]
 
 

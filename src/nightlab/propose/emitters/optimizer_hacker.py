@@ -137,7 +137,7 @@ def _against_decay(scene: Scene, names: list[str], rates: list[str]) -> list[Mov
 
 
 def _factors(scene: Scene) -> Iterable[float]:
-    up = [factor**scene.reach for factor in _FACTORS]
+    up = sorted({*_FACTORS, *(factor**scene.reach for factor in _FACTORS)})
     return [*up, *(1 / factor for factor in up)]
 
 

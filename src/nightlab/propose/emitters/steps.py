@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nightlab.program.space import (
     BoolParameter,
     ChoiceParameter,
@@ -13,6 +15,11 @@ from nightlab.types import Value
 
 SMALL = 0.1
 """The share of a parameter's range that a small step is."""
+
+
+def widened(sizes: Sequence[float], reach: float) -> list[float]:
+    """These sizes, and those of the reach: wide moves come besides the usual ones."""
+    return sorted({*sizes, *(size * reach for size in sizes)})
 
 
 def is_ordered(parameter: Parameter) -> bool:
