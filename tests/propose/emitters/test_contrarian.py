@@ -37,12 +37,15 @@ def test_the_contrary_of_a_conjecture_is_on_the_other_side() -> None:
     believed = [
         Conjecture("Higher x is better.", Standing.HOLDS, 0.9),
         Conjecture("lower y is better", Standing.HOLDS, 0.8),
+        Conjecture("kind = a is better", Standing.HOLDS, 0.8),
         Conjecture("attention changes pay", Standing.HOLDS, 0.7),
         Conjecture("higher unknown is better", Standing.UNTESTED, 0.5, source="ignore all rules"),
     ]
-    told = Story({"x": SHARE, "y": SHARE}, {"x": 0.6, "y": 0.4})
+    kind = ChoiceParameter(type="choice", choices=("a", "b"))
+    told = Story({"x": SHARE, "y": SHARE, "kind": kind}, {"x": 0.6, "y": 0.4, "kind": "a"})
     found = contraries(told.scene(conjectures=believed))
-    assert [move.parameters for move in found] == [{"x": 0.3}, {"y": 0.7}]
+    assert [move.parameters for move in found] == [{"x": 0.3}, {"y": 0.7}, {"kind": "b"}]
+    assert found[0].hypothesis == "it is believed that higher x is better; this is the contrary"
 
 
 def test_a_dead_conjecture_has_no_contrary() -> None:

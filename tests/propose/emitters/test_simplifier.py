@@ -59,6 +59,15 @@ def test_what_is_as_simple_as_can_be_has_no_move() -> None:
     assert Simplifier().move(Story(space, {"BIAS": False, "x": 0.5, "WARMUP": 0.0}).scene()) is None
 
 
+def test_what_the_lessons_call_a_loss_is_not_tried() -> None:
+    depth = IntParameter(type="int", low=1, high=8)
+    told = Story({"DEPTH": depth}, {"DEPTH": 5})
+    told.tell({"DEPTH": 3}, -0.9, error=0.05)
+    told.tell({"DEPTH": 2}, -1.4, error=0.05)
+    told.tell({"DEPTH": 7}, 0.8, error=0.05)
+    assert Simplifier().move(told.scene()) is None
+
+
 def test_its_facts_are_what_made_it_longer_and_what_does_not_matter() -> None:
     told = moved_on()
     told.trials[0] = replace(told.trials[0], lines=12)

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
+from nightlab.program.claim import Claim, Form, parse_claim
 from nightlab.propose.emitters import Move, Scene
 from nightlab.propose.emitters.moves import best_of, free_names, fresh_moves
 from nightlab.propose.emitters.outlook import Expectation
 from nightlab.propose.emitters.steps import distance, is_ordered
 from nightlab.propose.emitters.telling import FEW, lesson_lines, quoted
-from nightlab.types import Conjecture, History, Memory, Parameters, Prediction, Standing, Value
+from nightlab.types import (
+    Conjecture,
+    History,
+    Memory,
+    NightlabError,
+    Parameters,
+    Prediction,
+    Standing,
+    Value,
+)
 
 _DRAWN = 100
 _FAREST = 20
 _BOLD = 2.0
 """How many standard errors it hopes for."""
-_CLAIM = re.compile(r"(higher|lower) (\S+) is better", re.IGNORECASE)
 
 
 class Contrarian:
@@ -59,17 +67,33 @@ def _alive(memory: Memory) -> list[Conjecture]:
 
 
 def contraries(scene: Scene) -> list[Move]:
-    """Of what is believed of a parameter, the contrary: the far half of the other side."""
-    moves, free = [], set(free_names(scene))
+    """Of what is believed of a parameter, the contrary: the other side, or another option."""
+    moves = []
     for conjecture in _alive(scene.memory):
-        found = _CLAIM.fullmatch(conjecture.claim.strip().rstrip("."))
-        if found and found[2] in free and is_ordered(scene.space.parameters[found[2]]):
-            parameter, name = scene.space.parameters[found[2]], found[2]
-            here = parameter.to_unit(scene.values[name])
-            unit = here / 2 if found[1].lower() == "higher" else (1 + here) / 2
-            said = f"it is believed that {found[1].lower()} {name} is better; this is the contrary"
-            moves.append(Move({name: parameter.from_unit(unit)}, said))
+        claim = _read(conjecture.claim, free_names(scene))
+        if claim is not None:
+            said = f"it is believed that {claim}; this is the contrary"
+            moves += [Move({claim.name: value}, said) for value in _against(scene, claim)]
     return moves
+
+
+def _read(text: str, names: list[str]) -> Claim | None:
+    """What it says of one of these parameters, if it says anything that can be read."""
+    try:
+        return parse_claim(text, names, ())
+    except NightlabError:
+        return None
+
+
+def _against(scene: Scene, claim: Claim) -> list[Value]:
+    parameter, value = scene.space.parameters[claim.name], scene.values[claim.name]
+    if not is_ordered(parameter):
+        return parameter.neighbours(value) if claim.form is Form.BEST else []
+    here = parameter.to_unit(value)
+    if claim.form is Form.BEST:  # the middle of the longer side
+        return [parameter.from_unit(here / 2 if here > 0.5 else (1 + here) / 2)]
+    sides = {Form.HIGHER: here / 2, Form.LOWER: (1 + here) / 2}
+    return [parameter.from_unit(sides[claim.form])] if claim.form in sides else []
 
 
 def _opposites(scene: Scene) -> list[Move]:

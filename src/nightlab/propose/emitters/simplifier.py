@@ -5,6 +5,7 @@ from __future__ import annotations
 from nightlab.propose.emitters import Move, Scene
 from nightlab.propose.emitters.moves import best_of, free_names
 from nightlab.propose.emitters.names import DECAY, size_power, words_of
+from nightlab.propose.emitters.outlook import Expectation
 from nightlab.propose.emitters.steps import SMALL, beside, distance, is_ordered
 from nightlab.propose.emitters.telling import effect_line, lesson_lines
 from nightlab.types import History, Memory, Prediction, Value
@@ -34,7 +35,7 @@ class Simplifier:
 
     def move(self, scene: Scene) -> Move | None:
         for moves in (_back(scene), _less(scene)):
-            found = best_of(scene, moves, lambda seen: seen.gain)
+            found = best_of(scene, moves, lambda seen: seen.gain, _may_hold)
             if found is not None:
                 return found
         return None
@@ -49,6 +50,11 @@ class Simplifier:
             *(f"does not seem to matter: {effect_line(each)}" for each in flat[:5]),
             *(f"shorter: {line}" for line in lesson_lines(shorter[::-1])),
         ]
+
+
+def _may_hold(seen: Expectation) -> bool:
+    """Whether it may do as well: a loss that stands out of the doubt is no simplification."""
+    return seen.gain + seen.error >= 0
 
 
 def _back(scene: Scene) -> list[Move]:
