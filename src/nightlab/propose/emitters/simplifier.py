@@ -54,7 +54,7 @@ class Simplifier:
 
 def _may_hold(seen: Expectation) -> bool:
     """Whether it may do as well: a loss that stands out of the doubt is no simplification."""
-    return seen.gain + seen.error >= 0
+    return seen.gain + _SURE * seen.error >= 0
 
 
 def _back(scene: Scene) -> list[Move]:
