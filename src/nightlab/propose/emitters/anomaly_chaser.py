@@ -9,7 +9,7 @@ from functools import partial
 from nightlab.propose.emitters import Move, Scene
 from nightlab.propose.emitters.moves import best_of
 from nightlab.propose.emitters.outlook import Expectation
-from nightlab.propose.emitters.steps import part_way
+from nightlab.propose.emitters.steps import fits, part_way
 from nightlab.propose.emitters.telling import FEW, crash_line, diff_line
 from nightlab.types import History, Lesson, Memory, Parameters, Prediction, Value, one_line
 
@@ -95,6 +95,8 @@ def _effect(scene: Scene, name: str, before: Parameters, new: Value) -> float:
     parameter, memory = scene.space.parameters.get(name), scene.memory
     if parameter is None or name not in before:
         return 0.0
+    if not fits(parameter, before[name]) or not fits(parameter, new):
+        return 0.0
     effect = memory.effect(name)
     if effect is not None:
         return effect.gain * (parameter.to_unit(new) - parameter.to_unit(before[name]))
@@ -137,7 +139,8 @@ def _edges(scene: Scene) -> list[Move]:
 def _part(scene: Scene, lesson: Lesson, share: float) -> Parameters:
     """Its values at this share of the way from where it began, numbers alone."""
     before, space = _before(scene, lesson), scene.space.parameters
-    both = [name for name in lesson.trial.moved if name in space and name in before]
     moved = lesson.trial.moved
+    known = [name for name in moved if name in space and name in before]
+    both = [n for n in known if fits(space[n], before[n]) and fits(space[n], moved[n])]
     found = {name: part_way(space[name], before[name], moved[name], share) for name in both}
     return {name: value for name, value in found.items() if value is not None}

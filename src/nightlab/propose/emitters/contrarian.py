@@ -8,7 +8,7 @@ from nightlab.program.claim import Claim, Form, parse_claim
 from nightlab.propose.emitters import Move, Scene
 from nightlab.propose.emitters.moves import best_of, free_names, fresh_moves
 from nightlab.propose.emitters.outlook import Expectation
-from nightlab.propose.emitters.steps import distance, is_ordered
+from nightlab.propose.emitters.steps import distance, fits, is_ordered
 from nightlab.propose.emitters.telling import FEW, lesson_lines, quoted
 from nightlab.types import (
     Conjecture,
@@ -136,7 +136,7 @@ def _nearest(scene: Scene, here: Parameters, places: list[Parameters]) -> float:
     """The distance to the nearest of these places, squared."""
     space = scene.space.parameters
     return min(
-        sum(distance(space[n], here[n], p[n]) ** 2 for n in space if n in here and n in p)
+        sum(distance(space[n], here[n], p[n]) ** 2 for n in space if n in places[0] and n in p)
         for p in places
     )
 
@@ -145,4 +145,8 @@ def _places(scene: Scene) -> list[Parameters]:
     """The incumbent, the baseline and all that was tried, in earlier campaigns too."""
     history = scene.history
     tried = [each.trial.parameters for each in scene.memory.lessons]
-    return [scene.values, history.baseline.parameters, *tried]
+    space = scene.space.parameters
+    return [
+        {n: v for n, v in place.items() if n in space and fits(space[n], v)}
+        for place in (scene.values, history.baseline.parameters, *tried)
+    ]

@@ -10,7 +10,7 @@ from nightlab.propose.emitters.moves import (
     kept_lessons,
     tried_ways,
 )
-from nightlab.propose.emitters.steps import SMALL, beside, is_ordered, widened
+from nightlab.propose.emitters.steps import SMALL, beside, fits, is_ordered, widened
 from nightlab.propose.emitters.telling import FEW, diff_line, effect_line, lesson_lines
 from nightlab.types import Effect, History, Memory, Prediction, Value
 
@@ -71,7 +71,7 @@ def _last_ways(scene: Scene) -> dict[str, int]:
     ways = {}
     for name in free_names(scene):
         parameter = scene.space.parameters[name]
-        if name in before and is_ordered(parameter):
+        if name in before and is_ordered(parameter) and fits(parameter, before[name]):
             moved = parameter.to_unit(scene.values[name]) - parameter.to_unit(before[name])
             if moved:
                 ways[name] = 1 if moved > 0 else -1

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from nightlab.propose.emitters import Move, Scene
 from nightlab.propose.emitters.outlook import Expectation, outlook_of
+from nightlab.propose.emitters.steps import fits
 from nightlab.types import Decision, Lesson, Memory, Parameters, Trial, Value
 
 State = tuple[tuple[str, bool, Value], ...]
@@ -16,11 +17,13 @@ Hope = Callable[[Expectation], bool]
 
 def free_names(scene: Scene, kinds: Iterable[str] | None = None) -> list[str]:
     """Parameters that have an effect at the incumbent's values, of these kinds or tags."""
-    names = [name for name in scene.space.active(scene.values) if name in scene.values]
+    space, values = scene.space.parameters, scene.values
+    active = (name for name in scene.space.active(values) if name in values)
+    names = [name for name in active if fits(space[name], values[name])]
     if kinds is None:
         return names
     wanted = set(kinds)
-    tags = {name: scene.space.parameters[name].tags for name in names}
+    tags = {name: space[name].tags for name in names}
     return [n for n in names if scene.kinds.get(n) in wanted or wanted & {*tags[n]}]
 
 
@@ -89,7 +92,8 @@ def tried_ways(scene: Scene, name: str) -> set[int]:
     for trial in _trials(scene):
         only = {**trial.parameters, name: values[name]}
         later = trial.number > scene.history.incumbent.number and name in trial.parameters
-        if later and state_of(scene, only) == state_of(scene, values):
+        known = later and fits(parameter, trial.parameters[name])
+        if known and state_of(scene, only) == state_of(scene, values):
             there = parameter.to_unit(trial.parameters[name])
             found.add((there > here) - (there < here))
     return found

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nightlab.program.space import ChoiceParameter
 from nightlab.propose.emitters import Scene
-from nightlab.propose.emitters.steps import is_ordered
+from nightlab.propose.emitters.steps import fits, is_ordered
 from nightlab.types import Lesson, Parameters
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Outlook:
     def _row(self, values: Parameters) -> list[float]:
         active, row = set(self.scene.space.active(values)), []
         for name, parameter in self.scene.space.parameters.items():
-            known = name in active and name in values
+            known = name in active and name in values and fits(parameter, values[name])
             place = parameter.to_unit(values[name]) if known else math.nan
             if isinstance(parameter, ChoiceParameter) and not is_ordered(parameter):
                 units = [parameter.to_unit(option) for option in parameter.options]
@@ -176,10 +176,11 @@ def _gains(lessons: Sequence[Lesson]) -> Array:
     """By lesson, the baseline's 0 first; bounded below, so that disasters don't hide the rest."""
     import numpy as np
 
-    seen = [0.0, *(x.over_baseline for x in lessons if x.over_baseline is not None)]
+    known = [x.over_baseline for x in lessons]
+    seen = [0.0, *(gain for gain in known if gain is not None and math.isfinite(gain))]
     best, middle = max(seen), min(float(np.median(seen)), 0.0)
     lowest = max(min(seen), best - 4 * (best - middle))
-    found = [lowest if x.over_baseline is None else x.over_baseline for x in lessons]
+    found = [lowest if gain is None or not math.isfinite(gain) else gain for gain in known]
     return np.array([max(gain, lowest) for gain in (0.0, *found)])
 
 

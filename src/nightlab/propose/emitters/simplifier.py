@@ -6,7 +6,7 @@ from nightlab.propose.emitters import Move, Scene
 from nightlab.propose.emitters.moves import best_of, free_names
 from nightlab.propose.emitters.names import DECAY, size_power, words_of
 from nightlab.propose.emitters.outlook import Expectation
-from nightlab.propose.emitters.steps import SMALL, beside, distance, is_ordered
+from nightlab.propose.emitters.steps import SMALL, beside, distance, fits, is_ordered
 from nightlab.propose.emitters.telling import effect_line, lesson_lines
 from nightlab.types import History, Memory, Prediction, Value
 
@@ -60,7 +60,8 @@ def _may_hold(seen: Expectation) -> bool:
 def _back(scene: Scene) -> list[Move]:
     """What differs from the baseline without a sure effect, back: one at a time, and all of it."""
     before = scene.history.baseline.parameters
-    free = [name for name in free_names(scene) if name in before]
+    space = scene.space.parameters
+    free = [n for n in free_names(scene) if n in before and fits(space[n], before[n])]
     needless = [n for n in free if scene.values[n] != before[n] and not _is_sure(scene, n)]
     moves = [
         Move({name: before[name]}, f"nothing sure speaks for {name} = {scene.values[name]}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from nightlab.program.space import (
@@ -20,6 +21,13 @@ SMALL = 0.1
 def widened(sizes: Sequence[float], reach: float) -> list[float]:
     """These sizes, and those of the reach: wide moves come besides the usual ones."""
     return sorted({*sizes, *(size * reach for size in sizes)})
+
+
+def fits(parameter: Parameter, value: object) -> bool:
+    """Whether it has a place in the range: an edit of the code may have made a text of a number."""
+    if isinstance(parameter, (IntParameter, FloatParameter)):
+        return isinstance(value, (int, float)) and math.isfinite(value)
+    return True
 
 
 def is_ordered(parameter: Parameter) -> bool:
