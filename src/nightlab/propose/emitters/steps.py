@@ -25,9 +25,8 @@ def widened(sizes: Sequence[float], reach: float) -> list[float]:
 
 def fits(parameter: Parameter, value: object) -> bool:
     """Whether it has a place in the range: an edit of the code may have made a text of a number."""
-    if isinstance(parameter, (IntParameter, FloatParameter)):
-        return isinstance(value, (int, float)) and math.isfinite(value)
-    return True
+    number = isinstance(value, (int, float)) and math.isfinite(value)
+    return number or not is_ordered(parameter)
 
 
 def is_ordered(parameter: Parameter) -> bool:
