@@ -26,7 +26,7 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -119,13 +119,15 @@ def one_campaign(task_name: str, policy: str, repeat: int, runs: int) -> Campaig
 # -- the record ----------------------------------------------------------------------------------
 
 
-def read_record(file: Path) -> dict[tuple[str, str, int, int], Campaign]:
+def read_record(
+    file: Path, kind: type[Campaign] = Campaign
+) -> dict[tuple[str, str, int, int], Campaign]:
     """The campaigns of an earlier run; of two with one key, the last. A torn line is left out."""
     found = {}
     if file.exists():
         for line in file.read_text(encoding="utf-8").splitlines():
             try:
-                campaign = Campaign(**json.loads(line))
+                campaign = kind(**json.loads(line))
             except (ValueError, TypeError):
                 continue
             found[campaign.key] = campaign
@@ -137,9 +139,11 @@ def complete(
     record: Path,
     workers: int,
     again: Iterable[str] = (),
+    one: Callable[..., Campaign] = one_campaign,
+    kind: type[Campaign] = Campaign,
 ) -> list[Campaign]:
-    """All wanted campaigns, from the record or run now."""
-    have = {k: c for k, c in read_record(record).items() if k[1] not in set(again)}
+    """All wanted campaigns, from the record or run now by `one`, which returns such a `kind`."""
+    have = {k: c for k, c in read_record(record, kind).items() if k[1] not in set(again)}
     missing = [key for key in wanted if key not in have]
     print(
         f"{len(wanted) - len(missing)} campaigns on record, {len(missing)} to run", file=sys.stderr
@@ -149,7 +153,7 @@ def complete(
     torn = record.exists() and not record.read_bytes().endswith(b"\n")
     with record.open("a", encoding="utf-8") as file:
         file.write("\n" if torn else "")
-        for number, campaign in enumerate(_run(missing, workers), 1):
+        for number, campaign in enumerate(_run(missing, workers, one), 1):
             have[campaign.key] = campaign
             file.write(json.dumps(asdict(campaign)) + "\n")
             file.flush()
@@ -164,13 +168,15 @@ def complete(
     return [have[key] for key in wanted]
 
 
-def _run(missing: Sequence[tuple[str, str, int, int]], workers: int) -> Iterable[Campaign]:
+def _run(
+    missing: Sequence[tuple[str, str, int, int]], workers: int, one: Callable[..., Campaign]
+) -> Iterable[Campaign]:
     if workers <= 1:
-        yield from (one_campaign(*key) for key in missing)
+        yield from (one(*key) for key in missing)
         return
     with ProcessPoolExecutor(workers) as pool:
         try:
-            for future in as_completed([pool.submit(one_campaign, *key) for key in missing]):
+            for future in as_completed([pool.submit(one, *key) for key in missing]):
                 yield future.result()
         finally:  # where one fails, the rest need not be waited for
             pool.shutdown(wait=False, cancel_futures=True)
@@ -314,10 +320,10 @@ def show(lines: Mapping[str, Mapping[str, Any]]) -> str:
     """The summary as Markdown tables."""
     families = list(dict.fromkeys(f for line in lines.values() for f in line["families"]))
     parts = [
-        _table({p: _row(line, COLUMNS) for p, line in lines.items()}),
-        _table(
+        table({p: row_of(line, COLUMNS) for p, line in lines.items()}),
+        table(
             {
-                p: _row(line["noise"], NOISE_COLUMNS) | _row(line["slope"], SLOPE_COLUMNS)
+                p: row_of(line["noise"], NOISE_COLUMNS) | row_of(line["slope"], SLOPE_COLUMNS)
                 for p, line in lines.items()
             }
         ),
@@ -333,11 +339,11 @@ def show(lines: Mapping[str, Mapping[str, Any]]) -> str:
             }
             for policy, line in lines.items()
         }
-        parts.append(_table(rows))
+        parts.append(table(rows))
     return "\n\n".join(parts)
 
 
-def _row(line: Mapping[str, Any], columns: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+def row_of(line: Mapping[str, Any], columns: Mapping[str, tuple[str, str]]) -> dict[str, str]:
     return {title: _cell(line[key], style) for key, (title, style) in columns.items()}
 
 
@@ -345,7 +351,7 @@ def _cell(value: float | None, style: str) -> str:
     return "–" if value is None else format(value, style)
 
 
-def _table(rows: Mapping[str, Mapping[str, str]]) -> str:
+def table(rows: Mapping[str, Mapping[str, str]]) -> str:
     titles = list(next(iter(rows.values()), {}))
     lines = ["| policy | " + " | ".join(titles) + " |", "|---" + "|---:" * len(titles) + "|"]
     lines += [f"| {name} | " + " | ".join(row.values()) + " |" for name, row in rows.items()]
