@@ -1,12 +1,14 @@
 """Which way of proposing is worth it: search, emitters, both, or one random step at a time.
 
+    pip install "nightlab[pretrain]"     # of the ground `pretrain`
     python benchmarks/discovery.py [--ground tables|pretrain|all] [--repeats N] [--runs N]
         [--policies a,b] [--tasks PATTERN] [--half tune|report|all] [--tokens N] [--workers N]
         [--record FILE] [--trainings FILE] [--again a,b]
 
 All go through `nightlab.optimize`, with the same judge and the same number of experiment runs; only
 `propose` differs. Two grounds: the tasks of `benchmarks/search.py`, whose truth is known, and the
-pretrain study, really trained (`benchmarks/trainings.py`), whose truth is a mean over fresh seeds.
+pretrain study, really trained (`benchmarks/trainings.py`), whose truth is a mean over six fresh
+seeds; a keep that brings next to nothing may count as false there, or as true, by their luck.
 Campaign k has the same noise for every policy, so they are compared pair by pair.
 
 Each finished campaign is one line of `--record`, each training one line of `--trainings`, so that
@@ -149,11 +151,12 @@ def summary(campaigns: Sequence[Campaign]) -> dict[str, dict[str, Any]]:
         own = [c for c in group if c.task != search.NULL]
         gain = {key: [(c.start - c.end) / c.unit for c in each] for key, each in _tasks(own)}
         better = ahead(real, policy)
+        alone = len({c.task for c in own}) == 1  # a mean over several would mix units
         keeps, false = (sum(getattr(c, n) or 0 for c in group) for n in ("keeps", "false_keeps"))
         lines[policy] = {
             "campaigns": len(group),
-            "start": mean(c.start for c in own),
-            "end": mean(c.end for c in own),
+            "start": mean(c.start for c in own) if alone else None,
+            "end": mean(c.end for c in own) if alone else None,
             "regret": _mean_of_means({key: [c.regret for c in each] for key, each in _tasks(own)}),
             "improvement": _mean_of_means(gain),
             "improvement_error": _error(gain),
@@ -337,6 +340,8 @@ def _names(text: str) -> list[str]:
 def main(words: Sequence[str] | None = None, trained: Pretrain = pretrain) -> None:
     """Run what is missing, print the tables, write the file. `trained` makes the pretrain task."""
     options = parse(words)
+    if options.ground != "tables":  # what it lacks is said now, not after hours of the tables
+        find_task(pretrain_name(options.tokens), options.trainings, trained)
     file = options.results / "discovery.json"
     told: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.exists() else {}
     for ground in DEFAULTS if options.ground == "all" else (options.ground,):

