@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from nightlab.program.space import ChoiceParameter, FloatParameter, Parameter
 from nightlab.report.charts.grid import PANELS
-from nightlab.report.charts.learned import draw_learned, moves
+from nightlab.report.charts.learned import draw_learned
 from nightlab.report.charts.library import drawing, save
+from nightlab.report.charts.moved import moves
 from nightlab.report.memory import memory_data
 from nightlab.report.memory.lines import SHOWN, memory_lines, percent
 from nightlab.report.summary import summary_text

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nightlab.program.space import FloatParameter, IntParameter, Parameter
+from nightlab.program.space import Parameter
 from nightlab.report.charts.grid import (
     BAND,
     PANELS,
@@ -32,10 +31,11 @@ from nightlab.report.charts.marks import (
     thinned,
     trial_marks,
 )
+from nightlab.report.charts.moved import Moves, moves
 from nightlab.report.charts.page import draw, page, panel, say
 from nightlab.report.charts.parameter import Places, place_values
 from nightlab.report.markdown import counted
-from nightlab.types import Decision, Effect, History, Lesson, Memory, Value, one_line
+from nightlab.types import Decision, History, Lesson, Memory, Value, one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,23 +50,6 @@ _TAIL: Style = {"color": INK, "alpha": 0.1, "linewidth": 0.0, "zorder": 1.5}
 
 Expect = Callable[[str, Value], tuple[float, float]]
 """The gain of moving a parameter of the incumbent to a value, and its standard error."""
-
-
-@dataclass(frozen=True)
-class Moves:
-    """One parameter: the trials that moved it, its effects, and the value that is held now."""
-
-    name: str
-    lessons: Sequence[Lesson]
-    effects: Sequence[Effect]
-    parameter: Parameter | None
-    now: Value | None
-
-    @property
-    def numeric(self) -> IntParameter | FloatParameter | None:
-        """The parameter, where it has a low end and a high one."""
-        found = self.parameter
-        return found if isinstance(found, (IntParameter, FloatParameter)) else None
 
 
 def draw_learned(
@@ -98,22 +81,6 @@ def draw_learned(
         side(axes, limits, first=place % columns == 0)
     name_side(figure, rows)
     return figure
-
-
-def moves(history: History, memory: Memory, space: Mapping[str, Parameter]) -> list[Moves]:
-    """The parameters that were moved: those with the surest effects first, then by name."""
-    moved: dict[str, list[Lesson]] = {}
-    for lesson in memory.lessons:
-        for name in lesson.trial.moved:
-            moved.setdefault(name, []).append(lesson)
-    known = [each for each in memory.effects if not each.of_kind]
-    order = list(dict.fromkeys(each.name for each in known))
-    names = [*(name for name in order if name in moved), *sorted(set(moved) - set(order))]
-    held = history.incumbent.parameters
-    return [
-        Moves(name, moved[name], [e for e in known if e.name == name], space.get(name), now)
-        for name, now in ((name, held.get(name)) for name in names)
-    ]
 
 
 def _nothing(title: str) -> Figure:
