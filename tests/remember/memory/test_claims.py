@@ -173,3 +173,11 @@ def test_the_chance_of_a_region_is_that_of_two_beta_distributions(
 @given(st.floats(-8, 8))
 def test_the_normal_distribution(z: float) -> None:
     assert below(z) == pytest.approx(stats.norm.cdf(z), rel=1e-9)
+
+
+def test_where_most_trials_are_against_it_a_claim_is_no_stronger_than_they_allow() -> None:
+    against = tuple(str(number) for number in range(13))
+    assert Evidence(0.99, (), against).strength == pytest.approx(1 / 15)
+    assert Evidence(0.01, (), against).strength == 0.01
+    assert Evidence(0.99, ("1", "2"), ("3",)).strength == 0.99
+    assert Evidence(None).strength is None

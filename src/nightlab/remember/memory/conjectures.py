@@ -148,7 +148,7 @@ def _of_others(text: str, who: str, learned: Learned, sources: Sources) -> Conje
 
 def _conjecture(claim: Claim, evidence: Evidence, source: str = "") -> Conjecture:
     """A claim by its evidence: untested where no trial has anything to say of it."""
-    strength, told = evidence.probability, (evidence.for_it, evidence.against)
+    strength, told = evidence.strength, (evidence.for_it, evidence.against)
     if strength is None:
         return Conjecture(str(claim), Standing.UNTESTED, 0.5, source=source, why=evidence.why)
     standing = Standing.HOLDS if evidence.holds else Standing.DEAD

@@ -24,6 +24,17 @@ class Evidence:
         likely = self.probability is not None and self.probability >= 0.5
         return likely and len(self.for_it) >= len(self.against)
 
+    @property
+    def strength(self) -> float | None:
+        """The probability, but no more than the trials for it allow where most are against it.
+
+        What is so at the incumbent may have been otherwise on the way there, and the reverse.
+        """
+        if self.probability is None or len(self.for_it) >= len(self.against):
+            return self.probability
+        votes = (len(self.for_it) + 1) / (len(self.for_it) + len(self.against) + 2)
+        return min(self.probability, votes)
+
 
 @dataclass(frozen=True)
 class Share:
