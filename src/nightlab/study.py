@@ -10,6 +10,7 @@ from pathlib import Path
 
 from nightlab.campaign import Campaign, OnEvent
 from nightlab.campaign.account import Account
+from nightlab.campaign.discovery import DiscoveryFolder
 from nightlab.campaign.mending import Mending
 from nightlab.campaign.place import Place
 from nightlab.change.keys import load_mapping
@@ -22,6 +23,7 @@ from nightlab.propose import Proposer
 from nightlab.remember.events import CampaignBegan
 from nightlab.remember.ledger import Ledger
 from nightlab.remember.lock import Holder, Lock, running
+from nightlab.remember.memory.past import Recall
 from nightlab.remember.wishes import Wishes
 from nightlab.rooms import Rooms
 from nightlab.run import OnProgress, Runner
@@ -35,6 +37,9 @@ from nightlab.types import Job, NightlabError, Progress, Purpose
 
 VIEWS = ["autoresearch-summary.md", "autoresearch-progress.md", "charts/", "best/"]
 """What Nightlab writes into a study besides the results file; hidden by info/exclude."""
+
+DISCOVERY = "results/discovery"
+"""The folder of views for other research loops, in a study that does not say."""
 
 _ANALYSIS = ["analysis.ipynb", "analysis-*.tsv", "progress.png"]
 """What `nightlab export notebook` writes; hidden too, but some studies have one of their own."""
@@ -339,6 +344,8 @@ class Study:
             campaign = self._campaign(chosen, ledger, on_event)
             campaign.isolation = isolation
             campaign.admission.past = lambda: recall.past
+            if self.settings.remember.discovery:
+                campaign.keep_views = self.discovery(campaign, recall).keep
             self.check_continues(campaign)
             self._check_checked_out(campaign)
             self._hide_views()
@@ -352,6 +359,13 @@ class Study:
             programs.close()
             ledger.close()
             lock.release()
+
+    def discovery(self, campaign: Campaign, recall: Recall | None = None) -> DiscoveryFolder:
+        """The folder of views for other research loops, hidden from git."""
+        named = self.settings.remember.discovery or DISCOVERY
+        self.repository.exclude([f"{named.rstrip('/')}/"])
+        recall = recall or self.rooms.recall(campaign.ledger, campaign.tag)
+        return DiscoveryFolder(self.folder / named, campaign, recall)
 
     def _check_checked_out(self, campaign: Campaign) -> None:
         where = self.repository.checked_out(campaign.branch)

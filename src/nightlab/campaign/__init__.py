@@ -89,6 +89,8 @@ class Campaign:
         self.noise = NoiseMeter()
         self._history: History | None = None
         self.before_keep: Callable[[], None] = lambda: None
+        self.keep_views: Callable[[], str] = lambda: ""
+        self._views_behind = ""
         self.isolation = ""
         self.mending: Mending | None = None
         self._asked_for = 0
@@ -132,8 +134,8 @@ class Campaign:
 
     @property
     def results_behind(self) -> str:
-        """Why results.tsv could not be kept current, "" where it is."""
-        return self._results.behind
+        """Why results.tsv or another view could not be kept current, "" where all are."""
+        return self._results.behind or self._views_behind
 
     @property
     def open_trials(self) -> bool:
@@ -269,6 +271,7 @@ class Campaign:
             shutil.rmtree(self.place.artifacts(self.tag, verdict.trial), ignore_errors=True)
         if self.place.results.exists():
             self._results.append(self.history, self.state.trial(verdict.trial))
+            self._views_behind = self.keep_views()
         else:
             self._rebuild_results()
 
@@ -348,6 +351,7 @@ class Campaign:
             self._add(ClaimMade(one_line(claim, 200), idea.emitter))
         if idea.wish:
             self._add(IdeaTaken(idea.wish, trial))
+        self._views_behind = self.keep_views()
 
     def mend(self, proposer: Proposer) -> None:
         """Give each open trial that failed by a slip one more chance."""
@@ -404,3 +408,4 @@ class Campaign:
 
     def _rebuild_results(self) -> None:
         self._results.rebuild(self.history, self.state.tabled())
+        self._views_behind = self.keep_views()

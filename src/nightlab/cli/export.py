@@ -58,18 +58,16 @@ def discovery(
     ] = None,
 ) -> None:
     """What was learned, for other research loops: state.json, events.jsonl, plan and review."""
-    from nightlab.remember.discovery import write_discovery
-    from nightlab.report.discovery import FOLDER, view_of
+    from nightlab.agents.hooks.memory import autonomy_of
 
     study, campaign = find_campaign(tag)
-    named = study.settings.remember.discovery or FOLDER
-    folder = output or study.folder / named
-    if output is None:
-        study.repository.exclude([f"{named.strip('/')}/"])
-    else:
+    views = study.discovery(campaign)
+    if output is not None:
         _check_folder(output)
-    write_discovery(folder, view_of(study, campaign), fresh=True)
-    typer.echo(f"wrote {folder}")
+        views.folder = output
+    views.autonomy = lambda: autonomy_of(study.home)
+    views.write(fresh=True)
+    typer.echo(f"wrote {views.folder}")
 
 
 @app.command("notebook")
