@@ -50,9 +50,11 @@ class Events:
         old = {} if fresh else known
         for trial in view.history.trials:
             name = f"{view.tag}/{trial.number}"
-            made |= _entry(PLAN, name, plan_of(view, trial, _asked(old, trial.opened, PLAN, name)))
+            plan = plan_of(view, trial, _asked(old, trial.opened, PLAN, name))
+            made |= _entry(PLAN, name, plan)
             if trial.number in found:
-                before = _asked(old, trial.settled, RECORD, name)
+                there_was = _asked(old, trial.settled, RECORD, name)
+                before = {"phase": plan["phase"], **there_was}
                 made |= _entry(RECORD, name, record_of(view, trial, found[trial.number], before))
         order = sorted(made, key=lambda key: (key[0], _number(key[2]), key[1] != PLAN, key))
         return cls(view, path, there, tuple(_line(made[key]) for key in order), found)
