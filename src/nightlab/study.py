@@ -62,7 +62,13 @@ class Study:
     @cached_property
     def rooms(self) -> Rooms:
         """Its proposer, judge, runner and the like."""
-        return Rooms(self.folder, self.program, self.repository, self.home, VIEWS)
+        return Rooms(self.folder, self.program, self.repository, self.home, self._views)
+
+    @property
+    def _views(self) -> list[str]:
+        """What is written into the study besides the results file."""
+        named = self.settings.remember.discovery
+        return [*VIEWS, *([f"{named}/"] if named else [])]
 
     @property
     def ledger_path(self) -> Path:
@@ -183,7 +189,7 @@ class Study:
     def _check_views(self) -> None:
         """Refuse to write a view over a file that the study has committed."""
         committed = self.repository.files(self.repository.head())
-        views = (self.settings.remember.results, *VIEWS)
+        views = (self.settings.remember.results, *self._views)
         taken = [name for name in committed if name.startswith(views)]
         if taken:
             raise NightlabError(
@@ -192,7 +198,7 @@ class Study:
             )
 
     def _hide_views(self) -> None:
-        self.repository.exclude([self.settings.remember.results, *VIEWS, *_ANALYSIS])
+        self.repository.exclude([self.settings.remember.results, *self._views, *_ANALYSIS])
 
     def program_hash(self) -> str:
         """Changes when a number, or what is made of it, would."""
@@ -363,7 +369,7 @@ class Study:
     def discovery(self, campaign: Campaign, recall: Recall | None = None) -> DiscoveryFolder:
         """The folder of views for other research loops, hidden from git."""
         named = self.settings.remember.discovery or DISCOVERY
-        self.repository.exclude([f"{named.rstrip('/')}/"])
+        self.repository.exclude([f"{named}/"])
         recall = recall or self.rooms.recall(campaign.ledger, campaign.tag)
         return DiscoveryFolder(self.folder / named, campaign, recall)
 

@@ -34,8 +34,12 @@ class DiscoveryFolder:
 
     def write(self, fresh: bool = False) -> None:
         """Bring the files up to date. Raises NightlabError where they can't be written."""
+        write_discovery(self.folder, self.view(), fresh)
+
+    def view(self) -> View:
+        """What the files are made of, as it is now."""
         history, sources = self.campaign.history, self.recall.sources()
-        view = View(
+        return View(
             tag=self.campaign.tag,
             branch=self.campaign.branch,
             history=history,
@@ -44,7 +48,6 @@ class DiscoveryFolder:
             autonomy=self.autonomy(),
             results_exist=self.campaign.place.results.is_file(),
         )
-        write_discovery(self.folder, view, fresh)
 
     def keep(self) -> str:
         """The same, but it tells why they could not be written: a view is no reason to stop."""

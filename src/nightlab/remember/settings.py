@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 from pydantic import Field, field_validator
 
 from nightlab.program.settings import Section
@@ -29,3 +31,11 @@ class RememberSettings(Section):
         if "/" in name or not name or name.startswith("."):
             raise ValueError(f"{name!r} must be a plain file name, as in results.tsv")
         return name
+
+    @field_validator("discovery")
+    @classmethod
+    def _a_folder_of_the_study(cls, name: str | None) -> str | None:
+        path = PurePosixPath(name or "discovery")
+        if path.is_absolute() or ".." in path.parts or path.parts[:1] in ((), (".git",)):
+            raise ValueError(f"{name!r} must be a folder inside the study, as results/discovery")
+        return name and path.as_posix()

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import call_study, loss_of, move, work
+from fakes import CALL_PROGRAM, ScriptedProposer, call_study, git, loss_of, move, work
 
 from nightlab.remember.discovery import Autonomy, View, write_discovery
-from nightlab.report.discovery import view_of
+from nightlab.remember.events import Event, RunStarted
+from nightlab.study import Study
 from nightlab.types import Job, Measurement, NightlabError, Outcome, Trial
 
 STATE = """schema_version autonomy_enabled autonomy_reason phase experiment_count stall_count
@@ -49,7 +50,7 @@ def view(tmp_path: Path) -> View:
     study = call_study(tmp_path / "s")
     ideas = [move(x=1.0), move(x=4.5), move(x=-1.0), move("bad \x07 «name»", y=0.5)]
     campaign, *_ = work(study, ideas, measure)
-    return view_of(study, campaign)
+    return study.discovery(campaign).view()
 
 
 def cut(view: View, count: int) -> View:
@@ -173,3 +174,53 @@ def test_a_folder_that_cannot_be_written_is_refused_in_one_line(view: View, tmp_
         with pytest.raises(NightlabError) as refused:
             write_discovery(tmp_path / name, view)
         assert "\n" not in str(refused.value)
+
+
+def discovering(folder: Path, name: str = "results/discovery") -> Study:
+    program = CALL_PROGRAM.replace("stop:", f"remember: {{discovery: {name}}}\nstop:")
+    return call_study(folder, program)
+
+
+def test_a_session_keeps_them_current_and_git_does_not_see_them(tmp_path: Path) -> None:
+    study = discovering(tmp_path / "s")
+    seen: list[tuple[Any, int]] = []
+    folder = study.folder / "results" / "discovery"
+
+    def look(event: Event) -> None:
+        if isinstance(event, RunStarted) and event.trial:
+            plan = strict((folder / "current_plan.json").read_text())
+            seen.append((plan and plan["hypothesis"], len(events(folder))))
+
+    study.run(proposer=ScriptedProposer([move(x=2.0), move(y=-1.0)]), trials=2, on_event=look)
+    state = strict((folder / "state.json").read_text())
+    assert state["experiment_count"] == 2 and state["autonomy_enabled"] is False
+    planned = [count for plan, count in seen if plan == "set {'y': -1.0}"]
+    assert planned[0] == 3, "the first trial is there while the second is measured"
+    assert "trial 2" in (folder / "last_review.md").read_text()
+    assert git(study.folder, "status", "--porcelain") == ""
+
+
+def test_a_folder_that_cannot_be_written_stops_no_session(tmp_path: Path) -> None:
+    study = discovering(tmp_path / "s")
+    (study.folder / "results").write_text("in the way")
+    campaign, _ = study.run(proposer=ScriptedProposer([move(x=2.0)]), trials=1)
+    assert campaign.history.trials[0].verdict is not None
+    assert "can't be written" in campaign.results_behind
+
+
+def test_what_agents_said_of_autonomy_stands_while_a_session_writes(tmp_path: Path) -> None:
+    study = discovering(tmp_path / "s")
+    study.run(proposer=ScriptedProposer([move(x=2.0)]), trials=1)
+    views = study.discovery(study.campaign(study.pick()))
+    views.autonomy = lambda: Autonomy(True, "never stop", 1.0)
+    views.write()
+    study.run(proposer=ScriptedProposer([move(y=-1.0)]), trials=1)
+    state = strict((views.folder / "state.json").read_text())
+    assert (state["autonomy_enabled"], state["autonomy_reason"]) == (True, "never stop")
+    assert any(e["kind"] == "autonomy_preference" for e in events(views.folder))
+
+
+@pytest.mark.parametrize("name", ["/tmp", "../up", ".git/x", "'.'"])
+def test_a_folder_outside_the_study_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(NightlabError, match="must be a folder inside the study"):
+        discovering(tmp_path / "s", name)
