@@ -98,7 +98,7 @@ class Rooms:
         programs: Programs | None = None,
         queue: Queue | None = None,
         wish: int | None = None,
-        recall: Callable[[History], Memory] | None = None,
+        recall: Recall | None = None,
     ) -> Proposer:
         """The proposer that the program names, behind the queue of ideas: or one idea alone."""
         setting = self.propose_setting(purse, programs, queue, recall)
@@ -112,7 +112,7 @@ class Rooms:
         purse: Purse | None = None,
         programs: Programs | None = None,
         queue: Queue | None = None,
-        recall: Callable[[History], Memory] | None = None,
+        recall: Recall | None = None,
     ) -> Setting:
         """What a proposer may know."""
         programs = programs or self.programs()
@@ -139,6 +139,7 @@ class Rooms:
             folder=self.folder,
             memory=recall or (lambda history: Memory()),
             kinds=self.kinds,
+            before=(lambda: recall.before) if recall else dict,
         )
 
     @property
@@ -152,11 +153,11 @@ class Rooms:
         patience = self.settings.remember.patience
         return Recall(ledger, Space(self.settings.change.space), self.kinds, patience, tag)
 
-    def plan(self, history: History, memory: Memory) -> Plan | None:
+    def plan(self, history: History, memory: Memory, recall: Recall) -> Plan | None:
         """What whoever writes the next trial by hand might try."""
         named = (each for each in self.settings.propose if each.with_ == "emitters")
         settings = next(named, ProposeSettings.model_validate({"with": "emitters"}))
-        return plan_next(history, memory, self.kinds, settings)
+        return plan_next(history, memory, self.kinds, settings, recall.before)
 
     @property
     def judge_settings(self) -> JudgeSettings:

@@ -14,7 +14,16 @@ from nightlab.propose.build import build_proposer, distinct
 from nightlab.propose.conformance import sample_history, sample_setting, sample_trial
 from nightlab.propose.settings import ProposeSettings
 from nightlab.propose.sharing import SharingProposer
-from nightlab.types import Decision, History, Idea, NightlabError, Purpose, Run, Trial
+from nightlab.types import (
+    Decision,
+    EmitterRecord,
+    History,
+    Idea,
+    NightlabError,
+    Purpose,
+    Run,
+    Trial,
+)
 
 START = {"width": 8, "rate": 0.01}
 
@@ -138,6 +147,13 @@ def test_with_decay_the_past_fades() -> None:
     found = tallies(arms, history(by(1, "a", Decision.KEEP), by(2, "a"), by(3, "a")), decay=0.5)
     assert found["a"].keeps == pytest.approx(0.25)
     assert found["a"].cost == pytest.approx(2 * (0.25 + 0.5 + 1))
+
+
+def test_what_earlier_campaigns_have_shown_counts() -> None:
+    before = {"a": EmitterRecord("a", 90, 20, 0, 300.0), "b": EmitterRecord("b", 90, 0, 0, 300.0)}
+    listed = [ProposeSettings(floor=0.05), ProposeSettings(floor=0.05)]
+    shared = SharingProposer([Fixed("a"), Fixed("b")], listed, lambda: before)
+    assert turns(shared, history(), 300)["a"] > 250
 
 
 def test_one_that_is_dry_passes_the_turn_on_and_all_dry_say_so() -> None:

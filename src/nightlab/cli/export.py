@@ -58,7 +58,7 @@ def discovery(
     ] = None,
 ) -> None:
     """What was learned, for other research loops: state.json, events.jsonl, plan and review."""
-    from nightlab.agents.hooks.memory import autonomy_of
+    from nightlab.agents.hooks.autonomy import autonomy_of
 
     study, campaign = find_campaign(tag)
     views = study.discovery(campaign)

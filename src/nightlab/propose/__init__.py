@@ -10,7 +10,7 @@ from typing import Protocol
 
 from nightlab.program.policy import Policy
 from nightlab.program.space import Space
-from nightlab.types import Command, Exit, History, Idea, Memory, Trial, Usage, Wish
+from nightlab.types import Command, EmitterRecord, Exit, History, Idea, Memory, Trial, Usage, Wish
 
 
 class NothingToPropose(Exception):
@@ -149,7 +149,8 @@ class Setting:
     in words; `waiting` are the ideas in line, `progress(log)` what progress lines of a run's log
     say: the fraction of its budget, and values.
     `folder` is the study's own, where its presets lie. `memory(history)` is what the study has
-    learned, earlier campaigns among it; `kinds` says what each parameter is about, as `attention`.
+    learned, earlier campaigns among it; `kinds` says what each parameter is about, as `attention`;
+    `before()` how each emitter fared in earlier campaigns.
     """
 
     space: Space
@@ -170,6 +171,7 @@ class Setting:
     folder: Path = Path()
     memory: Callable[[History], Memory] = lambda history: Memory()
     kinds: Mapping[str, str] = field(default_factory=dict)
+    before: Callable[[], Mapping[str, EmitterRecord]] = dict
 
 
 __all__ = [

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from nightlab.types import History
+from nightlab.types import EmitterRecord, History
 
+_NOTHING: Mapping[str, EmitterRecord] = {}
 _RUNS = 3.0
 """A trial that was kept took about so many runs: what is assumed before anything was kept."""
 
@@ -35,13 +36,19 @@ class Tally:
     trials: int = 0
 
 
-def tallies(arms: Sequence[Arm], history: History, decay: float = 1.0) -> Mapping[str, Tally]:
+def tallies(
+    arms: Sequence[Arm],
+    history: History,
+    decay: float = 1.0,
+    before: Mapping[str, EmitterRecord] = _NOTHING,
+) -> Mapping[str, Tally]:
     """By arm. With a decay below 1, a trial counts for less with each one after it.
 
-    Trials in flight have cost what they cost so far. What humans tried is nobody's.
+    `before` is how emitters fared in earlier campaigns. Trials in flight have cost what they cost
+    so far. What humans tried is nobody's.
     """
-    found = {arm.name: Tally() for arm in arms}
     last = len(history.trials)
+    found = {arm.name: _earlier(arm, before, decay**last) for arm in arms}
     for trial in history.trials:
         arm = next((arm for arm in arms if trial.emitter in arm.emitters), None)
         if arm is None:
@@ -51,6 +58,12 @@ def tallies(arms: Sequence[Arm], history: History, decay: float = 1.0) -> Mappin
         cost = weight * history.cost(trial)
         found[arm.name] = Tally(old.keeps + keep, old.cost + cost, old.trials + 1)
     return found
+
+
+def _earlier(arm: Arm, before: Mapping[str, EmitterRecord], weight: float) -> Tally:
+    known = [before[name] for name in arm.emitters if name in before]
+    keeps, cost = sum(each.keeps for each in known), sum(each.cost for each in known)
+    return Tally(weight * keeps, weight * cost, sum(each.attempts for each in known))
 
 
 def choose(arms: Sequence[Arm], told: Mapping[str, Tally], random: Random) -> Arm:

@@ -26,7 +26,7 @@ def build_proposer(settings: Sequence[ProposeSettings], setting: Setting) -> Pro
     """The proposer that the settings name. Raises NightlabError listing what there is."""
     settings = distinct(settings)
     parts = [find_proposer(each)(each, setting) for each in settings]
-    return parts[0] if len(parts) == 1 else SharingProposer(parts, settings)
+    return parts[0] if len(parts) == 1 else SharingProposer(parts, settings, setting.before)
 
 
 def distinct(settings: Sequence[ProposeSettings]) -> list[ProposeSettings]:

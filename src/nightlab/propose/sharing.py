@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from nightlab.propose import NothingToPropose, Proposer
 from nightlab.propose.bandit import Arm, choose, tallies, turn
 from nightlab.propose.settings import ProposeSettings
-from nightlab.types import History, Idea, Trial
+from nightlab.types import EmitterRecord, History, Idea, Trial
 
 
 class SharingProposer:
@@ -19,7 +19,14 @@ class SharingProposer:
     to propose.
     """
 
-    def __init__(self, parts: Sequence[Proposer], settings: Sequence[ProposeSettings]) -> None:
+    def __init__(
+        self,
+        parts: Sequence[Proposer],
+        settings: Sequence[ProposeSettings],
+        before: Callable[[], Mapping[str, EmitterRecord]] = dict,
+    ) -> None:
+        """`before` is how each emitter fared in earlier campaigns."""
+        self.before = before
         self.parts = tuple(parts)
         self.settings = tuple(settings)
         self.arms = [
@@ -71,7 +78,8 @@ class SharingProposer:
         """The proposers in the order in which the bandit would have them."""
         first = self.settings[0]
         random = turn(history, self._refused(history), first.seed)
-        told, left = tallies(self.arms, history, first.decay), list(self.arms)
+        told = tallies(self.arms, history, first.decay, self.before())
+        left = list(self.arms)
         while left:
             arm = choose(left, told, random)
             left.remove(arm)

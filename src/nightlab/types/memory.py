@@ -130,9 +130,10 @@ class Conjecture:
 
 @dataclass(frozen=True)
 class EmitterRecord:
-    """How one style of proposing has fared. `cost` is in runs, the time of asking counted in.
+    """How one style of proposing has fared, in all campaigns. `cost` is in runs, the time of asking
+    counted in.
 
-    `keeps` are those that still stand; `last` is the number of its last trial.
+    `keeps` are those that still stand; `last` is its last trial of the campaign that goes on.
     """
 
     name: str

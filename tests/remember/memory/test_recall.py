@@ -59,6 +59,17 @@ def test_keeps_cost_and_crashes_are_counted_by_emitter(tmp_path: Path) -> None:
     assert found["b"].last == 2
 
 
+def test_earlier_campaigns_are_told_apart_for_the_bandit(tmp_path: Path) -> None:
+    study = call_study(tmp_path / "s")
+    run(study, replace(move(x=2.0), emitter="a"), tag="first")
+    run(study, replace(move(y=-1.0), emitter="a"), tag="second")
+    campaign = study.campaign("second")
+    recall = study.rooms.recall(campaign.ledger, "second")
+    assert recall.before["a"].attempts == 1
+    known = recall(campaign.history).emitters["a"]
+    assert (known.attempts, known.keeps, known.last) == (2, 2, 1)
+
+
 def test_what_a_model_holds_to_be_so_is_tested_with_the_rest(tmp_path: Path) -> None:
     study = call_study(tmp_path / "s")
     claiming = replace(move(x=1.0), emitter="model", claims=("lower x is better",))

@@ -28,8 +28,9 @@ class Known:
 
 def what_is_known(study: Study, campaign: Campaign) -> Known:
     """Memory and plan of a campaign, as they are now."""
-    memory = study.rooms.recall(campaign.ledger, campaign.tag)(campaign.history)
-    return Known(memory, study.rooms.plan(campaign.history, memory))
+    recall = study.rooms.recall(campaign.ledger, campaign.tag)
+    memory = recall(campaign.history)
+    return Known(memory, study.rooms.plan(campaign.history, memory, recall))
 
 
 def learned(study: Study, campaign: Campaign) -> list[str]:

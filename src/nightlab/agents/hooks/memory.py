@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from nightlab.remember.discovery import Autonomy
 from nightlab.remember.replace import replace_file
 from nightlab.types import one_line
 
@@ -59,12 +58,6 @@ class Memories:
         with suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             replace_file(self.path, [json.dumps(asdict(memory))])
-
-
-def autonomy_of(home: Path) -> Autonomy:
-    """What hooks remember of autonomy, for views that tell it."""
-    known = Memories(home).read()
-    return Autonomy(known.autonomy, known.reason, known.since, known.nudges, known.nudged)
 
 
 def _checked(name: str, value: Any) -> Any:

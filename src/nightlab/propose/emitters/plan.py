@@ -10,7 +10,7 @@ from nightlab.propose.bandit import turn
 from nightlab.propose.emitters import EMITTERS, load_emitter
 from nightlab.propose.emitters.proposer import because, in_turn
 from nightlab.propose.settings import ProposeSettings
-from nightlab.types import History, Memory, Phase
+from nightlab.types import EmitterRecord, History, Memory, Phase
 
 _USUAL = ("architecture", "attention", "batch", "normalization", "optimizer", "regularization")
 """Kinds that may be tried where the space names none."""
@@ -36,12 +36,16 @@ class Plan:
 
 
 def plan_next(
-    history: History, memory: Memory, kinds: Mapping[str, str], settings: ProposeSettings
+    history: History,
+    memory: Memory,
+    kinds: Mapping[str, str],
+    settings: ProposeSettings,
+    before: Mapping[str, EmitterRecord] | None = None,
 ) -> Plan | None:
     """The same as an agent in the role of an emitter would be told now; None where none has one."""
     parts = {name: load_emitter(name) for name in settings.emitters or EMITTERS}
     random = turn(history, 0, settings.seed)
-    for arm, tally in in_turn(parts, history, memory, settings, random):
+    for arm, tally in in_turn(parts, history, memory, before or {}, settings, random):
         emitter = parts[arm.name]
         facts = tuple(emitter.facts(history, memory))
         if facts or not emitter.needs_facts:

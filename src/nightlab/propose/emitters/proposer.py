@@ -13,7 +13,16 @@ from nightlab.propose.bandit import Arm, Tally, choose, tallies, turn
 from nightlab.propose.emitters import EMITTERS, Emitter, Move, Scene, load_emitter
 from nightlab.propose.random import no_space, summarise
 from nightlab.propose.settings import ProposeSettings
-from nightlab.types import History, Idea, Memory, NightlabError, Phase, Plateau, Trial
+from nightlab.types import (
+    EmitterRecord,
+    History,
+    Idea,
+    Memory,
+    NightlabError,
+    Phase,
+    Plateau,
+    Trial,
+)
 
 WEIGHTS: dict[Phase, dict[str, float]] = {
     Phase.BASELINE: {"local_tuner": 1.2, "simplifier": 1.1},
@@ -60,7 +69,8 @@ class EmittersProposer:
         if self.writer is not None:  # it is told why, and answers again in the same role
             refused //= self.settings.attempts
         random = turn(history, refused, self.settings.seed)
-        for arm, tally in in_turn(self.parts, history, memory, self.settings, random):
+        before = self.setting.before()
+        for arm, tally in in_turn(self.parts, history, memory, before, self.settings, random):
             emitter = self.parts[arm.name]
             found = self._idea(emitter, history, memory, random)
             if found is not None:
@@ -136,6 +146,7 @@ def in_turn(
     parts: Mapping[str, Emitter],
     history: History,
     memory: Memory,
+    before: Mapping[str, EmitterRecord],
     settings: ProposeSettings,
     random: Random,
 ) -> Iterator[tuple[Arm, Tally]]:
@@ -145,7 +156,7 @@ def in_turn(
         Arm(sign, frozenset((sign,)), settings.floor, weights.get(part.name, 1.0))
         for sign, part in parts.items()
     ]
-    told = tallies(left, history, settings.decay)
+    told = tallies(left, history, settings.decay, before)
     while left:
         arm = choose(left, told, random)
         left.remove(arm)

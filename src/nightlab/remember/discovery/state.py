@@ -9,6 +9,7 @@ from typing import Any
 from nightlab.remember.discovery import SCHEMA, View
 from nightlab.remember.discovery.plan import stamp
 from nightlab.remember.memory.crashes import crash_of
+from nightlab.remember.memory.emitters import emitter_records
 from nightlab.remember.memory.lessons import finite
 from nightlab.remember.memory.niche import memory_of
 from nightlab.types import Direction, History, Standing, Trial, one_line
@@ -136,7 +137,7 @@ def _emitters(view: View) -> dict[str, Any]:
             "total_reward": float(each.keeps),
             "last_used_index": each.last,
         }
-        for each in view.memory.emitters.values()
+        for each in emitter_records(view.history).values()
     }
 
 

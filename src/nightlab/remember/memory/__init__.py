@@ -62,7 +62,7 @@ def recall(history: History, sources: Sources | None = None) -> Memory:
         crashes=crashes(lessons),
         effects=learned.effects,
         conjectures=conjectures(learned, stalled, history, sources),
-        emitters=emitter_records(history),
+        emitters=emitter_records(*(past.history for past in sources.past), history),
     )
 
 

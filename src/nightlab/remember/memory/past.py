@@ -9,8 +9,9 @@ from nightlab.program.space import Space
 from nightlab.remember.events import CampaignBegan, ClaimDropped, ClaimMade
 from nightlab.remember.ledger import STUDY, Ledger
 from nightlab.remember.memory import Past, Sources, recall
+from nightlab.remember.memory.emitters import emitter_records
 from nightlab.remember.record import Record
-from nightlab.types import History, Memory
+from nightlab.types import EmitterRecord, History, Memory
 
 
 class Recall:
@@ -32,6 +33,11 @@ class Recall:
 
     def __call__(self, history: History) -> Memory:
         return recall(history, self.sources())
+
+    @cached_property
+    def before(self) -> dict[str, EmitterRecord]:
+        """How each style of proposing fared in earlier campaigns."""
+        return emitter_records(*(past.history for past in self.past))
 
     def sources(self) -> Sources:
         """What memory rests on besides the campaign."""
