@@ -37,6 +37,9 @@ def memory(
             "--plot", metavar="FILE", help="Draw the effect of each parameter: .png or .svg."
         ),
     ] = None,
+    plan: Annotated[
+        bool, typer.Option("--next", help="Say what to try next, and how; it changes nothing.")
+    ] = False,
     add: Annotated[
         str | None,
         typer.Option("--add", metavar="CLAIM", help="Have a conjecture of yours tested."),
@@ -57,9 +60,24 @@ def memory(
         return
     study, campaign = find_campaign(tag)
     try:
+        if plan:
+            _next(study, campaign, as_json)
+            return
         _tell(study, campaign, parameter, as_json, plot, everything)
     finally:
         campaign.ledger.close()
+
+
+def _next(study: Study, campaign: Campaign, as_json: bool) -> None:
+    from nightlab.report.memory import learned
+    from nightlab.report.memory.plan import plan_data, plan_for, plan_lines
+
+    found = plan_for(study, campaign, learned(study, campaign))
+    if as_json:
+        print_json({"plan": plan_data(found)})
+        return
+    for line in plan_lines(found):
+        print_line(line)
 
 
 def _tell(

@@ -55,16 +55,19 @@ class Reading:
     def memory(self) -> dict[str, Any]:
         """What the trials have taught, by the keys of `nightlab memory --json`, and what is kept.
 
-        Beside those: the kept changes, the noise, the last trials, the ideas in line, and what the
-        last runs printed, as in a brief.
+        Beside those: the `plan` for the next trial, the kept changes, the noise, the last trials,
+        the ideas in line, and what the last runs printed, as in a brief.
         """
         from nightlab.report.memory import learned, memory_data
+        from nightlab.report.memory.plan import plan_data, plan_for
 
         parts = ("kept", "noise", "trials", "ideas", "diagnostics")
         brief = self.brief(tokens=20_000).data
         with self._campaign() as (study, campaign):
-            told = memory_data(campaign, learned(study, campaign))
-        return {**told, **{name: brief[name] for name in parts}}
+            known = learned(study, campaign)
+            told = memory_data(campaign, known)
+            plan = plan_data(plan_for(study, campaign, known))
+        return {**told, "plan": plan, **{name: brief[name] for name in parts}}
 
     def diff(self, number: int) -> str:
         """The diff of a trial."""
