@@ -83,6 +83,24 @@ def choose(arms: Sequence[Arm], told: Mapping[str, Tally], random: Random) -> Ar
     return arms[max(range(len(arms)), key=rates.__getitem__)]
 
 
+class Refusals:
+    """How many ideas were refused since the last trial: by the ledger, and in this process."""
+
+    def __init__(self) -> None:
+        self._after = self._count = 0
+
+    def add(self) -> None:
+        """One more."""
+        self._count += 1
+
+    def since(self, history: History) -> int:
+        """So many; a new trial begins at none."""
+        now = len(history.trials)
+        if self._after != now:
+            self._after, self._count = now, 0
+        return max(self._count, sum(each.after == now for each in history.refusals))
+
+
 def turn(history: History, refused: int, seed: int) -> Random:
     """The source of chance for the next idea: the same after a restart."""
     return Random(f"{seed}:{len(history.trials)}:{refused}")

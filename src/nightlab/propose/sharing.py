@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from nightlab.propose import NothingToPropose, Proposer
-from nightlab.propose.bandit import Arm, choose, tallies, turn
+from nightlab.propose.bandit import Arm, Refusals, choose, tallies, turn
 from nightlab.propose.settings import ProposeSettings
 from nightlab.types import EmitterRecord, History, Idea, Trial
 
@@ -34,7 +34,7 @@ class SharingProposer:
             for number, (part, each) in enumerate(zip(parts, settings, strict=True))
         ]
         self.last = self.parts[0]
-        self._refusals = (0, 0)
+        self._refusals = Refusals()
 
     def propose(self, history: History) -> Idea:
         why = ""
@@ -47,8 +47,7 @@ class SharingProposer:
         raise NothingToPropose(why)
 
     def refused(self, idea: Idea, reason: str) -> None:
-        number, count = self._refusals
-        self._refusals = (number, count + 1)
+        self._refusals.add()
         self.last.refused(idea, reason)
 
     def draft(self, history: History, wish: str) -> Idea:
@@ -77,7 +76,7 @@ class SharingProposer:
     def _drawn(self, history: History) -> Iterator[tuple[Proposer, ProposeSettings]]:
         """The proposers in the order in which the bandit would have them."""
         first = self.settings[0]
-        random = turn(history, self._refused(history), first.seed)
+        random = turn(history, self._refusals.since(history), first.seed)
         told = tallies(self.arms, history, first.decay, self.before())
         left = list(self.arms)
         while left:
@@ -85,14 +84,6 @@ class SharingProposer:
             left.remove(arm)
             at = int(arm.name)
             yield self.parts[at], self.settings[at]
-
-    def _refused(self, history: History) -> int:
-        """How many ideas were refused since the last trial."""
-        number, count = self._refusals
-        if number != len(history.trials):
-            self._refusals = (len(history.trials), 0)
-            count = 0
-        return max(count, sum(each.after == len(history.trials) for each in history.refusals))
 
 
 def _signs(part: Proposer, settings: ProposeSettings) -> frozenset[str]:

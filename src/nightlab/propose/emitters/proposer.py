@@ -9,7 +9,7 @@ from typing import Any
 
 from nightlab.program.problem import did_you_mean
 from nightlab.propose import NothingToPropose, Role, Setting
-from nightlab.propose.bandit import Arm, Tally, choose, tallies, turn
+from nightlab.propose.bandit import Arm, Refusals, Tally, choose, tallies, turn
 from nightlab.propose.emitters import EMITTERS, Emitter, Move, Scene, load_emitter
 from nightlab.propose.random import no_space, summarise
 from nightlab.propose.settings import ProposeSettings
@@ -54,7 +54,7 @@ class EmittersProposer:
         self.setting = setting
         self.parts = {self._sign(name): load_emitter(name) for name in self._names()}
         self.writer = _writer(settings, setting)
-        self._refusals: tuple[int, int] = (0, 0)
+        self._refusals = Refusals()
 
     @property
     def emitters(self) -> frozenset[str]:
@@ -65,7 +65,7 @@ class EmittersProposer:
         if self.writer is None and not len(self.setting.space):
             raise NothingToPropose(no_space())
         memory = self.setting.memory(history)
-        refused = self._refused(history)
+        refused = self._refusals.since(history)
         if self.writer is not None:  # it is told why, and answers again in the same role
             refused //= self.settings.attempts
         random = turn(history, refused, self.settings.seed)
@@ -83,8 +83,7 @@ class EmittersProposer:
         )
 
     def refused(self, idea: Idea, reason: str) -> None:
-        number, count = self._refusals
-        self._refusals = (number, count + 1)
+        self._refusals.add()
         if self.writer is not None:
             self.writer.refused(idea, reason)
 
@@ -110,14 +109,6 @@ class EmittersProposer:
 
     def _sign(self, name: str) -> str:
         return f"{self.settings.name}/{name}" if self.settings.name else name
-
-    def _refused(self, history: History) -> int:
-        """How many ideas were refused since the last trial, by the ledger or in this process."""
-        number, count = self._refusals
-        if number != len(history.trials):
-            self._refusals = (len(history.trials), 0)
-            count = 0
-        return max(count, sum(each.after == len(history.trials) for each in history.refusals))
 
     def _idea(
         self, emitter: Emitter, history: History, memory: Memory, random: Random
