@@ -72,7 +72,7 @@ def test_it_remembers_all_campaigns(folder: Path) -> None:
     moved = {effect["name"]: effect for effect in data["effects"] if effect["of"] == "range"}
     assert moved["x"]["gain"] > 0 > moved["y"]["gain"]
     assert {"nov19/1", "1"} <= set(moved["x"]["lessons"])
-    assert [record["attempts"] for record in data["emitters"]] == [2]
+    assert [record["attempts"] for record in data["emitters"]] == [12]
     earlier = told(folder, "--tag", "nov19")
     assert (earlier["campaign"], earlier["settled"]) == ("nov19", 10)
 
