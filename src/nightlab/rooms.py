@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from nightlab.change.about.topics import topic_of_parameter
+from nightlab.change.about.topics import TOPICS, topic_of_parameter
+from nightlab.change.about.words import Category
 from nightlab.change.build import Builder
 from nightlab.change.files import build_surface
+from nightlab.change.harness import changed_files
 from nightlab.change.repository import Repository
 from nightlab.change.scope import Bounds
 from nightlab.change.threeway import apply_three_way
@@ -151,7 +153,18 @@ class Rooms:
     def recall(self, ledger: Ledger, tag: str = "") -> Recall:
         """The memory of the study, for the campaign `tag`."""
         patience = self.settings.remember.patience
-        return Recall(ledger, Space(self.settings.change.space), self.kinds, patience, tag)
+        topics = frozenset((*(kind for kind, *_ in TOPICS), *(each.value for each in Category)))
+        space = Space(self.settings.change.space)
+        return Recall(ledger, space, self.kinds, patience, tag, topics, self._same_harness)
+
+    def _same_harness(self, one: str, other: str) -> bool:
+        """Whether two commits differ in what may be edited alone, and in what steers Nightlab."""
+        if one == other:
+            return True
+        if not (self.repository.has(one) and self.repository.has(other)):
+            return False
+        surface = build_surface(self.settings.change)
+        return not changed_files(self.repository, one, other, surface)
 
     def plan(self, history: History, memory: Memory, recall: Recall) -> Plan | None:
         """What whoever writes the next trial by hand might try."""

@@ -13,6 +13,7 @@ from nightlab.campaign.account import Account
 from nightlab.campaign.discovery import DiscoveryFolder
 from nightlab.campaign.mending import Mending
 from nightlab.campaign.place import Place
+from nightlab.change.harness import changed_files
 from nightlab.change.keys import load_mapping
 from nightlab.change.repository import Repository, git_is_installed
 from nightlab.change.tags import checked_tag, free_tag
@@ -238,14 +239,7 @@ class Study:
 
     def changed_harness(self, old: str, new: str, campaign: Campaign) -> list[str]:
         """Files outside the surface of a campaign that two commits don't have alike."""
-        then, now = self.repository.files(old), self.repository.files(new)
-        return sorted(
-            path
-            for path in {*then, *now}
-            if not campaign.builder.surface.owns(path)
-            and path not in ("program.md", ".gitignore")
-            and then.blob(path) != now.blob(path)
-        )
+        return changed_files(self.repository, old, new, campaign.builder.surface)
 
     def check_inputs(self) -> None:
         """Raise NightlabError for an input or a part of the holdout that is not there."""

@@ -6,14 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 
 from nightlab.change import Refused
+from nightlab.change.harness import changed_files
 from nightlab.change.repository import Repository
 from nightlab.remember.memory import Past
 from nightlab.remember.memory.lessons import lessons_of
 from nightlab.remember.record import Record
 from nightlab.types import Change, Decision, Lesson
-
-_OWN = ("program.md", ".gitignore")
-"""What may differ between two starts."""
 
 
 class Admission:
@@ -67,14 +65,7 @@ def same_start(one: str, other: str, repository: Repository) -> bool:
     """Whether two commits have the same files, but for what tells Nightlab how to go about it."""
     if one == other:
         return True
-    if not repository.has(one):
-        return False
-    then, now = repository.files(one), repository.files(other)
-    return all(
-        then.blob(path) == now.blob(path)
-        for path in {*then, *now}
-        if path.split("/")[-1] not in _OWN
-    )
+    return repository.has(one) and not changed_files(repository, one, other)
 
 
 def _hopeless(lessons: Iterable[Lesson]) -> Iterable[Lesson]:

@@ -52,7 +52,10 @@ def learned(study: Study, campaign: Campaign) -> list[str]:
 def no_fly(memory: Memory, most: int) -> list[str]:
     """Ways of crashing that came up again and again."""
     again = [crash for crash in memory.crashes if crash.count > 1][:most]
-    return [f'no-fly: "{one_line(c.signature, 140)}" crashed {c.count} trials' for c in again]
+    return [
+        f'no-fly: "{one_line(c.example or c.signature, 140)}" and its like crashed {c.count} trials'
+        for c in again
+    ]
 
 
 def plan_lines(plan: Plan | None) -> list[str]:

@@ -56,7 +56,8 @@ def _campaign(desk: Desk) -> list[str]:
 
 def _how() -> list[str]:
     return [
-        'measure an edit: `nightlab try --by agent -m "summary" --hypothesis "why"`; where it'
+        'measure an edit: `nightlab try --by EMITTER -m "summary" --hypothesis "why"`, with the'
+        " plan's emitter, or agent; where it"
         " stands: `nightlab status`; one trial: `nightlab show N`; how to go about it:"
         " `nightlab agent skill`"
     ]

@@ -63,7 +63,7 @@ def _hope(seen: Expectation) -> float:
 
 
 def _alive(memory: Memory) -> list[Conjecture]:
-    return [each for each in memory.conjectures if each.standing is not Standing.DEAD]
+    return [each for each in memory.conjectures if each.standing is Standing.HOLDS]
 
 
 def contraries(scene: Scene) -> list[Move]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from nightlab.program.space import Space
 from nightlab.types import History, Memory
@@ -25,12 +26,14 @@ class Past:
 class Sources:
     """What memory rests on besides the campaign that goes on.
 
-    `kinds` says what each parameter is about. `claims` are sentences that humans hold to be so, and
-    who said it. After `patience` trials without a keep another direction is called for.
+    `kinds` says what each parameter is about, `topics` what else changes can be about. `claims` are
+    sentences that humans hold to be so, and who said it. After `patience` trials without a keep
+    another direction is called for.
     """
 
     space: Space = field(default_factory=lambda: Space({}))
     kinds: Mapping[str, str] = field(default_factory=dict)
+    topics: frozenset[str] = frozenset()
     past: Sequence[Past] = ()
     claims: Sequence[tuple[str, str]] = ()
     patience: int = 4
@@ -38,25 +41,27 @@ class Sources:
 
 def recall(history: History, sources: Sources | None = None) -> Memory:
     """What is known at this instant. The same history and sources give the same memory."""
-    from nightlab.remember.memory.archive import dead_ends, elites, near_misses
+    from nightlab.remember.memory.archive import ahead_of, dead_ends, elites, near_misses
     from nightlab.remember.memory.conjectures import conjectures
     from nightlab.remember.memory.crashes import crashes
     from nightlab.remember.memory.effects import learn
     from nightlab.remember.memory.emitters import emitter_records
+    from nightlab.remember.memory.hopes import hopes
     from nightlab.remember.memory.lessons import lessons_of
     from nightlab.remember.memory.stall import phase, stall
 
     sources = sources or Sources()
     own = lessons_of(history)
     lessons = [each for past in sources.past for each in lessons_of(past.history, past.tag)] + own
+    ahead = {past.tag: ahead_of(past.history, history) for past in sources.past}
     near = near_misses(lessons, history)
     learned = learn(lessons, history, sources)
-    stalled = stall(history, lessons, sources)
+    stalled = stall(history, lessons, sources, partial(hopes, learned))
     return Memory(
         phase=phase(history, near, sources.patience),
         stall=stalled,
         lessons=lessons,
-        elites=elites(lessons),
+        elites=elites(lessons, ahead),
         near_misses=near,
         dead_ends=dead_ends(lessons),
         crashes=crashes(lessons),

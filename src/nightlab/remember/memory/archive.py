@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from nightlab.types import Decision, History, Lesson, Niche
 
-_NEAR = 12
-_DEAD = 8
+_LEVEL: Mapping[str, float] = {}
 
 
-def elites(lessons: Sequence[Lesson]) -> dict[Niche, Lesson]:
+def elites(lessons: Sequence[Lesson], ahead: Mapping[str, float] = _LEVEL) -> dict[Niche, Lesson]:
     """The best of each niche, the best niche first. It need not have been kept.
 
-    Campaigns differ in their baselines, so what is compared is the gain over each one's own.
+    `ahead` says by how much each earlier campaign's baseline was better than this one's.
     """
+
+    def over(lesson: Lesson) -> float:
+        known = lesson.over_baseline
+        return -math.inf if known is None else known + ahead.get(lesson.campaign, 0.0)
+
     best: dict[Niche, Lesson] = {}
     for lesson in lessons:
-        if lesson.over_baseline is None or not math.isfinite(lesson.over_baseline):
+        if not math.isfinite(over(lesson)):
             continue
-        if lesson.niche not in best or lesson.over_baseline > _over(best[lesson.niche]):
+        if lesson.niche not in best or over(lesson) > over(best[lesson.niche]):
             best[lesson.niche] = lesson
-    return dict(sorted(best.items(), key=lambda each: -_over(each[1])))
+    return dict(sorted(best.items(), key=lambda each: -over(each[1])))
+
+
+def ahead_of(past: History, history: History) -> float:
+    """By how much the baseline of an earlier campaign was better; 0 for the same commit."""
+    then, now = past.anchor(), history.anchor()
+    if past.baseline.commit == history.baseline.commit or then is None or now is None:
+        return 0.0
+    return history.direction.sign * (then - now)
 
 
 def near_misses(lessons: Sequence[Lesson], history: History) -> list[Lesson]:
@@ -36,19 +48,18 @@ def near_misses(lessons: Sequence[Lesson], history: History) -> list[Lesson]:
         if lesson.gain is not None and lesson.gain > -(lesson.error or 0.0)
     ]
     new = _without(found, history) if found else []
-    return sorted(new, key=lambda lesson: -(lesson.gain or 0.0))[:_NEAR]
+    return sorted(new, key=lambda lesson: -(lesson.gain or 0.0))
 
 
 def dead_ends(lessons: Sequence[Lesson]) -> list[Lesson]:
-    """Crashes and clear losses: the last of the ones, the largest of the others."""
-    losses = [
-        lesson
+    """Crashes and clear losses, as they came."""
+    crashed = {id(each) for each in _decided(lessons, Decision.CRASH)}
+    lost = {
+        id(lesson)
         for lesson in _decided(lessons, Decision.DISCARD)
         if lesson.gain is not None and lesson.gain < -3 * (lesson.error or 0.0)
-    ]
-    worst = sorted(losses, key=lambda lesson: lesson.gain or 0.0)[:_DEAD]
-    chosen = {id(each) for each in [*list(_decided(lessons, Decision.CRASH))[-_DEAD:], *worst]}
-    return [lesson for lesson in lessons if id(lesson) in chosen]
+    }
+    return [lesson for lesson in lessons if id(lesson) in crashed | lost]
 
 
 def _decided(lessons: Sequence[Lesson], decision: Decision) -> Iterable[Lesson]:
@@ -74,7 +85,3 @@ def _without(lessons: Iterable[Lesson], history: History) -> list[Lesson]:
             or any(n not in values or values[n] != v for n, v in trial.moved.items())
         )
     ]
-
-
-def _over(lesson: Lesson) -> float:
-    return -math.inf if lesson.over_baseline is None else lesson.over_baseline

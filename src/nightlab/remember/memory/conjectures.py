@@ -135,7 +135,7 @@ def _others(learned: Learned, history: History, sources: Sources) -> list[Conjec
 
 def _of_others(text: str, who: str, learned: Learned, sources: Sources) -> Conjecture:
     """A claim of a model or a human; where it can't be tested, it says why."""
-    kinds = {SIMPLIFICATION, *sources.kinds.values()}
+    kinds = {SIMPLIFICATION, *sources.topics, *sources.kinds.values()}
     kinds |= {kind for lesson in learned.lessons for kind in kinds_of(lesson)}
     names = {*sources.space.parameters, *sources.kinds}
     try:

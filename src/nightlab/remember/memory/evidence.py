@@ -20,9 +20,15 @@ class Evidence:
 
     @property
     def holds(self) -> bool:
-        """Whether it is more likely than not, and no more trials speak against it than for it."""
+        """Whether it is more likely than not, and not outvoted."""
         likely = self.probability is not None and self.probability >= 0.5
-        return likely and len(self.for_it) >= len(self.against)
+        return likely and not self.is_outvoted
+
+    @property
+    def is_outvoted(self) -> bool:
+        """Whether more trials speak against it than for it, by more than luck would have it."""
+        votes = len(self.for_it) + len(self.against)
+        return len(self.against) - len(self.for_it) > math.sqrt(votes)
 
     @property
     def strength(self) -> float | None:
@@ -30,7 +36,7 @@ class Evidence:
 
         What is so at the incumbent may have been otherwise on the way there, and the reverse.
         """
-        if self.probability is None or len(self.for_it) >= len(self.against):
+        if self.probability is None or not self.is_outvoted:
             return self.probability
         votes = (len(self.for_it) + 1) / (len(self.for_it) + len(self.against) + 2)
         return min(self.probability, votes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 
 from nightlab.program.space import Space
@@ -24,12 +24,17 @@ class Recall:
         kinds: Mapping[str, str],
         patience: int,
         tag: str = "",
+        topics: frozenset[str] = frozenset(),
+        alike: Callable[[str, str], bool] = lambda one, other: True,
     ) -> None:
+        """`alike` says whether two commits measure in the same way: whether their harness does."""
         self.ledger = ledger
         self.space = space
         self.kinds = kinds
         self.patience = patience
         self.tag = tag
+        self.topics = topics
+        self.alike = alike
 
     def __call__(self, history: History) -> Memory:
         return recall(history, self.sources())
@@ -41,7 +46,7 @@ class Recall:
 
     def sources(self) -> Sources:
         """What memory rests on besides the campaign."""
-        return Sources(self.space, self.kinds, self.past, self.claims(), self.patience)
+        return Sources(self.space, self.kinds, self.topics, self.past, self.claims(), self.patience)
 
     def claims(self) -> tuple[tuple[str, str], ...]:
         """What humans hold to be so, in the order in which they said it."""
@@ -63,9 +68,13 @@ class Recall:
         for tag in earlier:
             record = Record()
             record.read(self.ledger.read(tag))
-            if record.began and (here is None or is_like(record.began, here)):
+            began = record.began
+            if began and (here is None or self._is_like(began, here)):
                 found.append(Past(tag, record.history()))
         return tuple(found)
+
+    def _is_like(self, one: CampaignBegan, other: CampaignBegan) -> bool:
+        return is_like(one, other) and self.alike(one.base, other.base)
 
     def _began(self, tag: str) -> CampaignBegan | None:
         event = next((e.event for e in self.ledger.read(tag)), None) if tag else None

@@ -30,6 +30,9 @@ NEGLIGIBLE = 1e-3
 FAR = 4.0
 """What is further out than so many times where the largest quarter begins counts as that far."""
 
+NO_FLUKE = 3
+"""But what so many gains or losses have reached is taken as it is."""
+
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
@@ -77,7 +80,10 @@ def _tamed(gains: Numbers) -> Numbers:
     """Without gains that are so far out that one would decide everything."""
     import numpy as np
 
-    far = FAR * float(np.quantile(np.abs(gains), 0.75)) if len(gains) else 0.0
+    sizes = np.sort(np.abs(gains))
+    far = FAR * float(np.quantile(sizes, 0.75)) if len(sizes) else 0.0
+    if len(sizes) >= NO_FLUKE:
+        far = max(far, float(sizes[-NO_FLUKE]))
     return np.clip(gains, -far, far) if far else gains
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from nightlab.remember.memory import Sources
 from nightlab.remember.memory.reach import Reach, reach_of
@@ -30,15 +30,23 @@ SEEN = 2.5
 """A gain of so many errors of one trial would likely have been seen."""
 
 
-def stall(history: History, lessons: Sequence[Lesson], sources: Sources) -> Stall:
+def stall(
+    history: History,
+    lessons: Sequence[Lesson],
+    sources: Sources,
+    hopes: Callable[[float], Sequence[str]] = lambda gain: (),
+) -> Stall:
     """How long there was no keep, and what that looks like after twice `patience` trials.
 
     It goes in circles where more than half of the ideas repeat what was tried. It has converged
-    where they were new, went every way along most parameters, and none of them stood out.
+    where they were new, went every way along most parameters, none of them stood out, and all
+    trials together leave no hope: `hopes(gain)` names the moves that may gain more than that.
     """
     late = since_last_keep(history)
     if len(late) < 2 * sources.patience:
         return Stall(len(late))
+    if all(_decision(trial) is Decision.CRASH for trial in late):
+        return Stall(len(late), Plateau.STALLED, f"All of the last {len(late)} trials crashed.")
     last, numbers = lessons[-LOOKED_BACK:], {trial.number for trial in late[-LATE:]}
     steps = steps_of(last, history, sources)
     again = repeats(history, late[-LATE:], last, steps, sources.space)
@@ -49,10 +57,11 @@ def stall(history: History, lessons: Sequence[Lesson], sources: Sources) -> Stal
     ours = [s for s in steps if not s.lesson.campaign and s.lesson.trial.number in numbers]
     reached = reach_of(ours, sources.space, history.incumbent.parameters)
     promising = [lesson.name for lesson in recent if _stands_out(lesson)]
-    if reached.is_wide and not promising:
+    hoped = hopes(_visible(recent)) if reached.is_wide and not promising else ()
+    if reached.is_wide and not promising and not hoped:
         why = f"{said}: it has converged. {reached}, and none stood out{_resolution(recent)}."
         return Stall(len(late), Plateau.CONVERGED, why)
-    return Stall(len(late), Plateau.STALLED, f"{said}. {_why_stalled(reached, promising)}.")
+    return Stall(len(late), Plateau.STALLED, f"{said}. {_why_stalled(reached, promising, hoped)}.")
 
 
 def phase(history: History, near: Sequence[Lesson], patience: int) -> Phase:
@@ -97,15 +106,20 @@ def _stands_out(lesson: Lesson) -> bool:
     return lesson.gain is not None and lesson.gain > SEEN * (lesson.error or 0.0)
 
 
-def _resolution(recent: Sequence[Lesson]) -> str:
-    """How large a gain would have been seen, where the errors are known."""
+def _visible(recent: Sequence[Lesson]) -> float:
+    """How large a gain would have been seen; 0 where no error is known."""
     errors = [lesson.error for lesson in recent if lesson.error]
-    if not errors:
-        return ""
-    return f"; a gain of {SEEN * statistics.median(errors):.2g} would likely have been seen"
+    return SEEN * statistics.median(errors) if errors else 0.0
 
 
-def _why_stalled(reached: Reach, promising: Sequence[str]) -> str:
+def _resolution(recent: Sequence[Lesson]) -> str:
+    gain = _visible(recent)
+    return f"; a gain of {gain:.2g} would likely have been seen" if gain else ""
+
+
+def _why_stalled(reached: Reach, promising: Sequence[str], hoped: Sequence[str]) -> str:
+    if hoped:
+        return f"None stood out, but all trials together leave hope for {', '.join(hoped[:RECENT])}"
     if promising:
         some = ", ".join(promising[:RECENT])
         return f"Gains beyond the noise that were not kept: {some}"
