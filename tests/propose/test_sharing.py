@@ -201,3 +201,17 @@ def test_search_and_random_share_a_campaign() -> None:
     both = build_proposer(listed, sample_setting())
     assert isinstance(both, SharingProposer)
     assert set(turns(both, history(), 12)) == {"search", "random"}
+
+
+def test_two_that_could_not_be_told_apart_are_refused() -> None:
+    listed = [
+        ProposeSettings(name="local_tuner"),
+        ProposeSettings.model_validate({"with": "emitters"}),
+    ]
+    with pytest.raises(NightlabError, match="two of the list sign with 'local_tuner'"):
+        build_proposer(listed, sample_setting())
+
+
+def test_emitters_of_another_proposer_are_a_mistake() -> None:
+    with pytest.raises(ValueError, match="belongs to `with: emitters`"):
+        ProposeSettings.model_validate({"with": "search", "emitters": ["simplifier"]})

@@ -107,7 +107,9 @@ class ProposeSettings(Section):
     """Of `search`: how many quasi-random points it tries before it asks its model."""
 
     seed: int = Field(default=0, ge=0)
-    """Of `search` and `random`: makes the draws repeatable."""
+    """Of `search`, `random` and `emitters`: makes the draws repeatable. That of the first entry of a
+    list, and its `decay`, are the list's own bandit's.
+    """
 
     time: Seconds = 600.0
     """Of `command`, `agent` and `model`: how long one idea may take. Then the program is killed,
@@ -129,7 +131,9 @@ class ProposeSettings(Section):
     def _what_is_given_names_itself(cls, data: Any) -> Any:
         if isinstance(data, dict) and "with" not in data:
             given = [name for name in NAMED if data.get(name)]
-            if data.get("emitters"):  # whoever is named besides writes code for them
+            if (
+                data.get("emitters") and "with" not in data
+            ):  # whoever is named besides writes code for them
                 return {**data, "with": "emitters"}
             if given == ["model", "agent"]:
                 given = ["agent"]
@@ -138,6 +142,12 @@ class ProposeSettings(Section):
             if given:
                 raise ValueError(f"{' and '.join(given)} are proposers of their own; make a list")
         return data
+
+    @model_validator(mode="after")
+    def _emitters_are_of_that_proposer(self) -> ProposeSettings:
+        if self.emitters and self.with_ != "emitters":
+            raise ValueError(f"`emitters` belongs to `with: emitters`, not to `{self.with_}`")
+        return self
 
     @model_validator(mode="after")
     def _it_has_what_it_needs(self) -> ProposeSettings:

@@ -9,7 +9,7 @@ from typing import Any
 from nightlab.propose import NothingToPropose, Proposer
 from nightlab.propose.bandit import Arm, Refusals, choose, tallies, turn
 from nightlab.propose.settings import ProposeSettings
-from nightlab.types import EmitterRecord, History, Idea, Trial
+from nightlab.types import EmitterRecord, History, Idea, NightlabError, Trial
 
 
 class SharingProposer:
@@ -33,6 +33,7 @@ class SharingProposer:
             Arm(str(number), _signs(part, each), each.floor)
             for number, (part, each) in enumerate(zip(parts, settings, strict=True))
         ]
+        _check_apart(self.arms)
         self.last = self.parts[0]
         self._refusals = Refusals()
 
@@ -84,6 +85,16 @@ class SharingProposer:
             left.remove(arm)
             at = int(arm.name)
             yield self.parts[at], self.settings[at]
+
+
+def _check_apart(arms: Sequence[Arm]) -> None:
+    """Raise NightlabError where the ideas of two could not be told apart."""
+    taken: set[str] = set()
+    for arm in arms:
+        both = sorted(arm.emitters & taken)
+        if both:
+            raise NightlabError(f"propose.name: two of the list sign with {both[0]!r}; rename one")
+        taken |= arm.emitters
 
 
 def _signs(part: Proposer, settings: ProposeSettings) -> frozenset[str]:

@@ -261,3 +261,13 @@ def test_the_same_lessons_give_the_same_effects_and_old_ones_drop_out() -> None:
     found = effects(lab.lessons, lab.history, lab.sources)
     assert found == effects(lab.lessons, lab.history, lab.sources)
     assert next(e for e in found if e.name == "a").lessons[0] == "61"
+
+
+def test_a_lever_that_few_trials_moved_is_not_cut_down() -> None:
+    of = Lab(floats("lever", *"abcdefg"), dict.fromkeys(["lever", *"abcdefg"], 0.5), error=0.05)
+    for number in range(36):
+        of.try_(gain=of.random.gauss(0, 0.05), **{"abcdefg"[number % 7]: of.random.random()})
+    for place in (0.0, 1.0, 0.1, 0.9):
+        of.try_(gain=(place - 0.5) + of.random.gauss(0, 0.05), lever=place)
+    (found,) = [e for e in effects(of.lessons, of.history, of.sources) if e.name == "lever"]
+    assert found.gain == pytest.approx(1.0, abs=0.2)

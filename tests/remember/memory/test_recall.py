@@ -88,3 +88,25 @@ def test_humans_claims_hold_for_the_study_until_they_are_taken_back(tmp_path: Pa
     assert sources == {"higher x is better": "human"}
     ledger.append(STUDY, [ClaimDropped("higher x is better")])
     assert not [c for c in memory(study, "first").conjectures if c.source]
+
+
+def test_what_another_harness_measured_does_not_count(tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    run(call_study(folder), move(x=2.0), tag="first")
+    (folder / "sim.py").write_text((folder / "sim.py").read_text().replace("- 3)", "+ 3)"))
+    git(folder, "commit", "-aqm", "the other way round")
+    run(open_study(folder), move(x=1.0), tag="second")
+    known = memory(open_study(folder), "second")
+    assert [lesson.campaign for lesson in known.lessons] == [""]
+
+
+def test_elites_compare_though_campaigns_began_elsewhere(tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    study = call_study(folder)
+    run(study, move(x=2.0), tag="first")
+    best = study.campaign("first").history.incumbent
+    git(folder, "merge", "-q", best.commit)
+    run(open_study(folder), move(x=3.0), tag="second")
+    (elite,) = memory(open_study(folder), "second").elites.values()
+    assert (elite.campaign, elite.trial.parameters["x"]) == ("", 3.0)
+    assert elite.over_baseline is not None and elite.over_baseline < 2, "a small step, from afar"

@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from learning import Lab, floats, space_of
 
-from nightlab.remember.memory import Past
+from nightlab.remember.memory import Past, recall
+from nightlab.remember.memory.effects import learn
+from nightlab.remember.memory.hopes import hopes
 from nightlab.remember.memory.lessons import lessons_of
 from nightlab.remember.memory.stall import phase, since_last_keep, stall
 from nightlab.types import Phase, Plateau, Refusal, Stall
@@ -218,3 +220,51 @@ def test_two_crashes_of_five_call_for_calm_until_they_are_past() -> None:
     assert at_phase(of) is Phase.STABILISE
     of.wander(3)
     assert at_phase(of) is Phase.EXPLORE
+
+
+def test_while_all_trials_together_leave_hope_it_has_not_converged() -> None:
+    of = Lab(floats("a"), {"a": 0.5}, error=0.5)
+    for _ in range(12):
+        of.try_(a=0.55, gain=0.6)
+        of.try_(a=0.45, gain=-0.6)
+    found = recall(of.history, of.sources).stall
+    assert found.plateau is not Plateau.CONVERGED
+    plain = stall(of.history, of.lessons, of.sources, lambda gain: ["a up"])
+    assert plain.plateau in (Plateau.STALLED, Plateau.CIRCLES)
+
+
+def test_hope_is_named_only_beyond_what_would_have_been_seen() -> None:
+    of = everywhere(lab())
+    asked: list[float] = []
+
+    def hope(gain: float) -> list[str]:
+        asked.append(gain)
+        return ["a up"]
+
+    found = stall(of.history, of.lessons, of.sources, hope)
+    assert found.plateau is Plateau.STALLED and asked == [2.5]
+    assert "all trials together leave hope for a up" in found.why
+
+
+def test_a_slope_that_goes_on_is_a_hope_and_a_hilltop_is_none() -> None:
+    rising = Lab(floats("a"), {"a": 0.5}, lambda v: 8.0 * float(v["a"]), error=0.3).wander(30)
+    top = Lab(floats("a"), {"a": 0.5}, lambda v: -8.0 * (float(v["a"]) - 0.5) ** 2, error=0.3)
+    assert hopes(learn(rising.lessons, rising.history, rising.sources), 0.75) == ["a up"]
+    top.wander(30)
+    assert hopes(learn(top.lessons, top.history, top.sources), 0.75) == []
+
+
+def test_where_all_have_crashed_that_is_what_is_said() -> None:
+    of = lab()
+    for number in range(9):
+        of.try_(crash=True, a=number / 10)
+    found = stalled(of)
+    assert (found.plateau, found.why) == (Plateau.STALLED, "All of the last 9 trials crashed.")
+
+
+def test_crashes_do_not_count_as_a_way_that_was_looked_at() -> None:
+    of = lab()
+    for name in NAMES:
+        for place in PLACES:
+            of.try_(crash=place > 0.5, gain=0.0, **{name: place})
+    assert stalled(of).plateau is Plateau.STALLED

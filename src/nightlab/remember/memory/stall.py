@@ -54,7 +54,11 @@ def stall(
     if 2 * again.count > again.ideas:
         return Stall(len(late), Plateau.CIRCLES, f"{said}: it goes in circles. {again}.")
     recent = [x for x in last if not x.campaign and x.trial.number in numbers]
-    ours = [s for s in steps if not s.lesson.campaign and s.lesson.trial.number in numbers]
+    ours = [
+        s
+        for s in steps
+        if not s.lesson.campaign and s.lesson.trial.number in numbers and s.lesson.gain is not None
+    ]
     reached = reach_of(ours, sources.space, history.incumbent.parameters)
     promising = [lesson.name for lesson in recent if _stands_out(lesson)]
     hoped = hopes(_visible(recent)) if reached.is_wide and not promising else ()

@@ -18,6 +18,9 @@ from nightlab.report.memory.wording import (
 )
 from nightlab.types import Conjecture, EmitterRecord, Lesson, Memory, Plateau, Standing, one_line
 
+_CLAIM = 60
+"""Characters of a claim that are shown."""
+
 SHOWN = 3
 """Of each section, unless everything is asked for."""
 
@@ -109,7 +112,7 @@ def _sections(memory: Memory) -> Iterator[Section]:
 def _conjecture(conjecture: Conjecture, said_above: str = "") -> tuple[str, ...]:
     tested = conjecture.standing is not Standing.UNTESTED
     evidence = f"{len(conjecture.for_it)} for, {len(conjecture.against)} against"
-    said = one_line(conjecture.claim)
+    said = one_line(conjecture.claim, _CLAIM)
     if conjecture.source:
         said += f" [{one_line(conjecture.source, 40)}]"
     why = (
