@@ -128,9 +128,7 @@ class ProgramProposer(ABC):
             return heard.said.idea(f"edit {', '.join(sorted(edits))}", self.emitter, edits)
         how = f"{how}; {wrong}" if wrong else how
         words = f", last words: {one_line(heard.last, _LAST_WORDS)}" if heard.last else ""
-        summary = (
-            f"{heard.said.summary} ({how})" if heard.said.summary else f"no edit ({how}){words}"
-        )
+        summary = f"no edit ({how}){words}"
         return Idea(summary, heard.said.hypothesis, self.emitter, unusable=wrong or _NOTHING)
 
     def _how(self, ended: Exit) -> str:

@@ -107,8 +107,8 @@ class ProposeSettings(Section):
     """Of `search`: how many quasi-random points it tries before it asks its model."""
 
     seed: int = Field(default=0, ge=0)
-    """Of `search`, `random` and `emitters`: makes the draws repeatable. The bandit of a list goes by
-    the seed and the decay of its first entry.
+    """Of `search`, `random` and `emitters`: makes the draws repeatable. The bandit of a list goes
+    by the seed and the decay of its first entry.
     """
 
     time: Seconds = 600.0
