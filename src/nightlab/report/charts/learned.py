@@ -124,7 +124,8 @@ def _legend(found: Sequence[Moves]) -> list[Marks]:
 def _draw_panel(axes: Axes, moved: Moves, limits: Limits, most: int, expect: Expect) -> None:
     """One parameter: its trials, what is expected of its values, and the incumbent's value."""
     values = [lesson.trial.moved[moved.name] for lesson in moved.lessons]
-    places = place_values([*values, *([moved.now] if moved.now is not None else [])])
+    log = moved.numeric.log if moved.numeric is not None else None
+    places = place_values([*values, *([moved.now] if moved.now is not None else [])], log)
     if moved.now is not None:
         at = places.at(moved.now)
         draw(axes, [Marks("", [(at, limits.low), (at, limits.high)], _NOW)])

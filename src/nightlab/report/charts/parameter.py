@@ -38,12 +38,15 @@ class Places:
         return _name(value) in self.names
 
 
-def place_values(values: Sequence[Value]) -> Places:
-    """How these values of a parameter, and no others, are best laid out."""
+def place_values(values: Sequence[Value], log: bool | None = None) -> Places:
+    """How these values of a parameter, and no others, are best laid out.
+
+    `log` says whether its scale is logarithmic; without it, values that lie far apart say so.
+    """
     numbers = [found for value in values if (found := _finite(value)) is not None]
     if len(numbers) == len(values):
         whole = all(isinstance(value, int) for value in values)
-        return Places(around(numbers, log=is_wide(numbers)), whole)
+        return Places(around(numbers, log=is_wide(numbers) and log is not False), whole)
     often = Counter(map(_name, values)).most_common()
     names = sorted(name for name, _ in often[:_MOST])
     names += [_OTHERS] if len(often) > _MOST else []
