@@ -60,6 +60,16 @@ def test_a_larger_batch_has_larger_rates_in_proportion_or_by_the_root() -> None:
     assert [round(ratios(m, ["MATRIX_LR"])[0], 2) for m in found] == [2.0, 1.41]
 
 
+def test_a_batch_beside_which_there_is_none_brings_no_move() -> None:
+    batch = IntParameter(type="int", low=-1, high=4)
+    for at in (-1, 0, 1):
+        told = Story({"BATCH": batch, "LR": RATE}, {"BATCH": at, "LR": 0.02}, KINDS)
+        for move in coherent_moves(told.scene(reach=2.5), ["BATCH", "LR"]):
+            assert float(move.parameters.get("BATCH", 1)) > 0
+    told = Story({"BATCH": batch, "LR": RATE}, {"BATCH": 1, "LR": 0.02}, KINDS)
+    assert any("BATCH" in m.parameters for m in coherent_moves(told.scene(), ["BATCH", "LR"]))
+
+
 def test_warmup_and_warmdown_move_the_same_way() -> None:
     found = moves_of("WARMUP", "WARMDOWN")
     assert [m.parameters for m in found] == [

@@ -86,15 +86,24 @@ def _all_rates(scene: Scene, names: list[str], rates: list[str]) -> list[Move]:
 
 def _with_batch(scene: Scene, names: list[str], rates: list[str]) -> list[Move]:
     """A larger batch with larger rates, in proportion or by the root; a smaller one alike."""
-    moves = []
-    for name in named(names, BATCH):
-        for new in _beside(scene, name):
-            ratio = float(new) / float(scene.values[name]) if scene.values[name] else 0.0
-            for rule, factor in (("in proportion", ratio), ("by the root", math.sqrt(ratio))):
-                found = _times(scene, rates[: _MOST - 1], factor) if ratio > 0 else {}
-                if found:
-                    said = f"{name} {scene.values[name]} -> {new}, and the learning rate {rule}"
-                    moves.append(Move({name: new, **found}, said))
+    return [
+        move
+        for name in named(names, BATCH)
+        for new in _beside(scene, name)
+        for move in _by_batch(scene, name, new, rates[: _MOST - 1])
+    ]
+
+
+def _by_batch(scene: Scene, name: str, new: Value, rates: list[str]) -> list[Move]:
+    """The batch at `new`, with both rules; none where one of the two batches is no batch."""
+    old, now, moves = float(scene.values[name]), float(new), []
+    if old <= 0 or now <= 0:
+        return []
+    for rule, factor in (("in proportion", now / old), ("by the root", math.sqrt(now / old))):
+        found = _times(scene, rates, factor)
+        if found:
+            said = f"{name} {scene.values[name]} -> {new}, and the learning rate {rule}"
+            moves.append(Move({name: new, **found}, said))
     return moves
 
 
