@@ -18,7 +18,7 @@ from nightlab.propose.conformance import (
     sample_setting,
     sample_trial,
 )
-from nightlab.propose.emitters import EMITTERS
+from nightlab.propose.emitters import EMITTERS, Move, Scene
 from nightlab.propose.emitters.proposer import WEIGHTS, EmittersProposer, reach
 from nightlab.propose.settings import ProposeSettings
 from nightlab.types import (
@@ -31,6 +31,7 @@ from nightlab.types import (
     NightlabError,
     Phase,
     Plateau,
+    Prediction,
     Stall,
     Trial,
 )
@@ -115,6 +116,52 @@ def test_phases_name_emitters_that_there_are() -> None:
     assert {name for weights in WEIGHTS.values() for name in weights} <= EMITTERS.keys()
 
 
+class Broken:
+    """An emitter that fails whatever it is asked."""
+
+    name = "broken"
+    predicted = Prediction.IMPROVE
+    role = "Break."
+    needs_facts = False
+
+    def move(self, scene: Scene) -> Move | None:
+        raise ValueError("math\ndomain error")
+
+    def facts(self, history: History, memory: Memory) -> list[str]:
+        raise ZeroDivisionError("no trials")
+
+
+def test_an_emitter_that_fails_passes_the_turn_on() -> None:
+    proposer = EmittersProposer(settings(emitters=["local_tuner"]), sample_setting())
+    proposer.parts["broken"] = Broken()
+    history = sample_history(parameters=START)
+    for _ in range(20):
+        idea = proposer.propose(history)
+        assert idea.emitter == "local_tuner"
+        proposer.refused(idea, "again")
+    del proposer.parts["local_tuner"]
+    with pytest.raises(
+        NothingToPropose, match=r"^broken failed with ValueError: math domain error"
+    ):
+        proposer.propose(history)
+
+
+def test_one_that_fails_to_tell_its_facts_is_no_role() -> None:
+    proposer, writer = written(emitters=["simplifier"])
+    proposer.parts["broken"] = Broken()
+    for _ in range(20):
+        idea = proposer.propose(sample_history(parameters={}))
+        assert idea.emitter == "simplifier"
+        proposer.refused(idea, "no")
+    assert all("Break." not in role.text for role in writer.roles)
+
+
+def test_where_all_wait_for_facts_it_says_so() -> None:
+    proposer = EmittersProposer(settings(emitters=["recombinator"]), sample_setting())
+    with pytest.raises(NothingToPropose, match=r"^recombinator has nothing to go by yet; name"):
+        proposer.propose(sample_history(parameters=START))
+
+
 class Writer:
     """Plays roles, and remembers which."""
 
@@ -136,6 +183,13 @@ class Writer:
 
     def fix(self, history: History, trial: Trial, trace: str) -> Idea:
         return Idea("mended", files={"train.py": "x = 3\n"})
+
+
+class Silent(Writer):
+    """Fails to answer."""
+
+    def propose(self, history: History) -> Idea:
+        raise NightlabError("the model does not answer")
 
 
 def written(memory: Memory | None = None, **given: object) -> tuple[EmittersProposer, Writer]:
@@ -173,6 +227,13 @@ def test_roles_that_need_facts_are_not_played_without() -> None:
     with pytest.raises(NothingToPropose):
         proposer.propose(sample_history(parameters={}))
     assert writer.roles == []
+
+
+def test_what_a_writer_says_goes_through() -> None:
+    proposer, _ = written(emitters=["simplifier"])
+    proposer.writer = Silent()
+    with pytest.raises(NightlabError, match=r"^the model does not answer$"):
+        proposer.propose(sample_history(parameters={}))
 
 
 def test_near_misses_are_told_to_the_recombinator() -> None:

@@ -11,6 +11,7 @@ from nightlab.program.problem import did_you_mean
 from nightlab.propose import NothingToPropose, Role, Setting
 from nightlab.propose.bandit import Arm, Refusals, Tally, choose, tallies, turn
 from nightlab.propose.emitters import EMITTERS, Emitter, Move, Scene, load_emitter
+from nightlab.propose.emitters.passing import Passes, asked, none_left, nothing_to_go_by
 from nightlab.propose.random import no_space, summarise
 from nightlab.propose.settings import ProposeSettings
 from nightlab.types import (
@@ -70,17 +71,18 @@ class EmittersProposer:
             refused //= self.settings.attempts
         random = turn(history, refused, self.settings.seed)
         before = self.setting.before()
+        reasons: list[str] = []
         for arm, tally in in_turn(self.parts, history, memory, before, self.settings, random):
             emitter = self.parts[arm.name]
-            found = self._idea(emitter, history, memory, random)
-            if found is not None:
-                why = because(memory, emitter, tally)
-                predicted = found.predicted or emitter.predicted.value
-                return replace(found, emitter=arm.name, predicted=predicted, why=why)
-        raise NothingToPropose(
-            "none of the emitters has a move left that was not tried; widen change.space, or add"
-            " another proposer to the list"
-        )
+            try:
+                found = self._idea(emitter, history, memory, random)
+            except Passes as passed:
+                reasons.append(str(passed))
+                continue
+            why = because(memory, emitter, tally)
+            predicted = found.predicted or emitter.predicted.value
+            return replace(found, emitter=arm.name, predicted=predicted, why=why)
+        raise NothingToPropose(none_left(reasons))
 
     def refused(self, idea: Idea, reason: str) -> None:
         self._refusals.add()
@@ -110,22 +112,24 @@ class EmittersProposer:
     def _sign(self, name: str) -> str:
         return f"{self.settings.name}/{name}" if self.settings.name else name
 
-    def _idea(
-        self, emitter: Emitter, history: History, memory: Memory, random: Random
-    ) -> Idea | None:
+    def _idea(self, emitter: Emitter, history: History, memory: Memory, random: Random) -> Idea:
+        """Its idea. Raises Passes where it has none."""
         if self.writer is not None:
             return self._written(emitter, history, memory)
-        scene = Scene(
-            history, memory, self.setting.space, self.setting.kinds, random, reach(memory)
-        )
-        move = emitter.move(scene)
-        return None if move is None else _moved(move, history)
+        space, kinds = self.setting.space, self.setting.kinds
+        scene = Scene(history, memory, space, kinds, random, reach(memory))
+        move = asked(emitter, lambda: emitter.move(scene))
+        if move is not None:
+            return _moved(move, history)
+        if emitter.needs_facts and not asked(emitter, lambda: emitter.facts(history, memory)):
+            raise nothing_to_go_by(emitter)
+        raise Passes("")
 
-    def _written(self, emitter: Emitter, history: History, memory: Memory) -> Idea | None:
-        """What the writer makes of the role; None where it needs facts, and there are none."""
-        facts = tuple(emitter.facts(history, memory))
+    def _written(self, emitter: Emitter, history: History, memory: Memory) -> Idea:
+        """What the writer makes of the role. Raises Passes where it needs facts, without any."""
+        facts = tuple(asked(emitter, lambda: emitter.facts(history, memory)))
         if emitter.needs_facts and not facts:
-            return None
+            raise nothing_to_go_by(emitter)
         assert self.writer is not None
         text = " ".join(part for part in (emitter.role, self.settings.role) if part)
         self.writer.play(Role(text, facts))
