@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from random import Random
+
+import pytest
 from scenes import Story
 
-from nightlab.program.space import ChoiceParameter, FloatParameter
-from nightlab.propose.emitters.contrarian import Contrarian, contraries
+from nightlab.program.space import BoolParameter, ChoiceParameter, FloatParameter, Space
+from nightlab.propose.emitters.contrarian import Contrarian, contraries, nearest, places_of
+from nightlab.propose.emitters.outlook import REMEMBERED
+from nightlab.propose.emitters.steps import distance
 from nightlab.types import Conjecture, Standing
 
 SHARE = FloatParameter(type="float", low=0.0, high=1.0)
@@ -71,3 +76,32 @@ def test_its_facts_are_what_is_believed_and_what_was_tried() -> None:
         "has been tried: trial 1 gained -0.1 ± 0.1: «moves x»",
         "dead end: trial 1 gained -0.1 ± 0.1: «moves x»",
     ]
+
+
+def test_the_nearest_place_is_found_over_numbers_and_options() -> None:
+    """The same as by each pair and parameter alone; what a place lacks counts for nothing."""
+    space = {
+        "x": SHARE,
+        "size": ChoiceParameter(type="choice", choices=(8, 16, 32)),
+        "kind": ChoiceParameter(type="choice", choices=("a", "b", "c")),
+        "bias": BoolParameter(type="bool"),
+    }
+    random = Random(0)
+    points = [{n: Space(space).draw(n, random) for n in space} for _ in range(30)]
+    points[3].pop("x")
+    scene = Story(space, points[0]).scene()
+    found = nearest(scene, points[10:], points[:10])
+    for here, far in zip(points[10:], found, strict=True):
+        each = [
+            sum(distance(space[n], here[n], place[n]) ** 2 for n in place) for place in points[:10]
+        ]
+        assert far == pytest.approx(min(each))
+
+
+def test_only_the_last_trials_count_as_tried() -> None:
+    told = Story({"x": SHARE}, {"x": 0.5})
+    for at in range(2 * REMEMBERED):
+        told.tell({"x": at / 1000}, -0.1)
+    places = places_of(told.scene())
+    assert len(places) == REMEMBERED + 2
+    assert places[-1] == {"x": 0.299}

@@ -140,9 +140,7 @@ def test_an_emitter_that_fails_passes_the_turn_on() -> None:
         assert idea.emitter == "local_tuner"
         proposer.refused(idea, "again")
     del proposer.parts["local_tuner"]
-    with pytest.raises(
-        NothingToPropose, match=r"^broken failed with ValueError: math domain error"
-    ):
+    with pytest.raises(NothingToPropose, match=r"^broken failed with ValueError: math"):
         proposer.propose(history)
 
 

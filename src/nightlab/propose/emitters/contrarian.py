@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from nightlab.program.claim import Claim, Form, parse_claim
 from nightlab.propose.emitters import Move, Scene
 from nightlab.propose.emitters.moves import best_of, free_names, fresh_moves
-from nightlab.propose.emitters.outlook import Expectation
-from nightlab.propose.emitters.steps import distance, fits, is_ordered
+from nightlab.propose.emitters.outlook import REMEMBERED, Expectation
+from nightlab.propose.emitters.steps import fits, is_ordered
 from nightlab.propose.emitters.telling import FEW, lesson_lines, quoted
 from nightlab.types import (
     Conjecture,
@@ -20,6 +21,9 @@ from nightlab.types import (
     Standing,
     Value,
 )
+
+if TYPE_CHECKING:
+    from nightlab.propose.emitters.outlook import Array
 
 _DRAWN = 100
 _FAREST = 20
@@ -98,10 +102,10 @@ def _against(scene: Scene, claim: Claim) -> list[Value]:
 
 def _opposites(scene: Scene) -> list[Move]:
     """The side of a range where the fewest trials were; the option that was tried least."""
-    moves = []
+    moves, places = [], places_of(scene)
     for name in free_names(scene):
         parameter = scene.space.parameters[name]
-        seen = [place[name] for place in _places(scene) if name in place]
+        seen = [place[name] for place in places if name in place]
         if is_ordered(parameter):
             middle = sum(map(parameter.to_unit, seen)) / len(seen)
             side = "upper" if middle < 0.5 else "lower"
@@ -121,30 +125,44 @@ def _times(seen: Iterable[Value], option: Value) -> int:
 
 def _farthest(scene: Scene) -> list[Move]:
     """Of random points, those that are farthest from all that was tried."""
-    names, places = free_names(scene), _places(scene)
+    names, places = free_names(scene), places_of(scene)
     said = "nothing like it was tried: it is far from every trial"
     drawn = [
         Move({name: scene.space.draw(name, scene.random) for name in names}, said)
         for _ in range(_DRAWN if names else 0)
     ]
     found = fresh_moves(scene, drawn)
-    found.sort(key=lambda move: -_nearest(scene, {**scene.values, **move.parameters}, places))
-    return found[:_FAREST]
+    far = nearest(scene, [{**scene.values, **move.parameters} for move in found], places)
+    farthest = sorted(range(len(found)), key=lambda at: -far[at])
+    return [found[at] for at in farthest[:_FAREST]]
 
 
-def _nearest(scene: Scene, here: Parameters, places: list[Parameters]) -> float:
-    """The distance to the nearest of these places, squared."""
-    space = scene.space.parameters
-    return min(
-        sum(distance(space[n], here[n], p[n]) ** 2 for n in space if n in places[0] and n in p)
-        for p in places
-    )
+def nearest(scene: Scene, here: list[Parameters], places: list[Parameters]) -> list[float]:
+    """How far from each of these points the nearest of the places is, squared.
+
+    What a place does not have counts for nothing there.
+    """
+    import numpy as np
+
+    names, space = list(places[0]), scene.space.parameters
+    if not here:
+        return []
+
+    def units(points: list[Parameters]) -> Array:
+        rows = [[space[n].to_unit(p[n]) if n in p else np.nan for n in names] for p in points]
+        return np.array(rows, float)
+
+    apart = np.abs(units(here)[:, None, :] - units(places)[None, :, :])
+    options = [not is_ordered(space[name]) for name in names]
+    apart[..., options] = np.sign(apart[..., options])
+    found: list[float] = np.nansum(apart**2, axis=-1).min(axis=1).tolist()
+    return found
 
 
-def _places(scene: Scene) -> list[Parameters]:
-    """The incumbent, the baseline and all that was tried, in earlier campaigns too."""
+def places_of(scene: Scene) -> list[Parameters]:
+    """The incumbent, the baseline and what was tried last, in earlier campaigns too."""
     history = scene.history
-    tried = [each.trial.parameters for each in scene.memory.lessons]
+    tried = [each.trial.parameters for each in scene.memory.lessons[-REMEMBERED:]]
     space = scene.space.parameters
     return [
         {n: v for n, v in place.items() if n in space and fits(space[n], v)}

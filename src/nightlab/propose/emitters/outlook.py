@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[np.float64]]
 
-_REMEMBERED = 150
+REMEMBERED = 150
+"""So many of the last lessons count."""
+
 _LENGTHS = (0.15, 0.3, 0.6, 1.2, 2.5, 6.0)
 _NOISES = (0.25, 1.0, 2.5)
 _USUAL = 0.8
@@ -65,7 +67,7 @@ class Outlook:
         import numpy as np
 
         self.scene = scene
-        lessons = [each for each in scene.memory.lessons if _is_known(each)][-_REMEMBERED:]
+        lessons = [each for each in scene.memory.lessons if _is_known(each)][-REMEMBERED:]
         baseline = scene.history.baseline.parameters
         self.places = self._placed([baseline, *(each.trial.parameters for each in lessons)])
         self.campaigns = np.array(["", *(each.campaign for each in lessons)])
