@@ -119,6 +119,19 @@ def test_where_nothing_is_about_the_optimizer_it_has_no_move() -> None:
     assert OptimizerHacker().move(scene) is None
 
 
+def test_it_moves_what_is_of_no_clear_kind_only_where_nothing_is_about_the_optimizer() -> None:
+    act = ChoiceParameter(type="choice", choices=("none", "relu", "gelu"))
+    kinds = {"ACT": "hyperparameters", "MATRIX_LR": "optimizer"}
+    both = Story({"ACT": act, "MATRIX_LR": RATE}, {"ACT": "none", "MATRIX_LR": 0.02}, kinds)
+    for seed in range(20):
+        move = OptimizerHacker().move(both.scene(seed=seed))
+        assert move is not None
+        assert list(move.parameters) == ["MATRIX_LR"]
+    move = OptimizerHacker().move(Story({"ACT": act}, {"ACT": "none"}, kinds).scene())
+    assert move is not None
+    assert list(move.parameters) == ["ACT"]
+
+
 def test_a_tag_is_as_good_as_a_kind() -> None:
     tagged = FloatParameter(type="float", low=0.0, high=1.0, tags=("optimizer",))
     assert OptimizerHacker().move(Story({"beta": tagged}, {"beta": 0.5}).scene()) is not None

@@ -21,7 +21,10 @@ from nightlab.propose.emitters.steps import beside, is_ordered, scaled
 from nightlab.propose.emitters.telling import FEW, effect_line, lesson_lines
 from nightlab.types import History, Memory, Parameters, Prediction, Value
 
-KINDS = ("optimizer", "schedule", "regularization", "batch", "hyperparameters")
+KINDS = ("optimizer", "schedule", "regularization", "batch")
+_ELSE = ("hyperparameters",)
+"""What it moves where nothing in the space is known to be about the optimizer."""
+
 _MOST = 4
 _STEP = 0.2
 _FACTORS = (1.25, 1.6, 2.5)
@@ -48,14 +51,14 @@ class OptimizerHacker:
     )
 
     def move(self, scene: Scene) -> Move | None:
-        names = free_names(scene, KINDS)
+        names = free_names(scene, KINDS) or free_names(scene, _ELSE)
         moves = [*coherent_moves(scene, names), *joint_moves(scene, names, _MOST)]
         return best_of(scene, moves, lambda seen: seen.improvement)
 
     def facts(self, history: History, memory: Memory) -> list[str]:
-        own = [e for e in memory.effects if e.of_kind and e.name in KINDS]
+        own = [e for e in memory.effects if e.of_kind and e.name in (*KINDS, *_ELSE)]
         sure = [e for e in memory.effects if named([e.name], _WORDS) and not e.of_kind]
-        near = [each for each in memory.near_misses if each.niche.kind in KINDS]
+        near = [each for each in memory.near_misses if each.niche.kind in (*KINDS, *_ELSE)]
         return [
             *(f"effect: {effect_line(each)}" for each in [*sure, *own][:FEW]),
             *(f"nearly kept: {line}" for line in lesson_lines(near, diffs=True)),
