@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
 from nightlab.change import Refused
@@ -11,7 +11,7 @@ from nightlab.change.repository import Repository
 from nightlab.remember.memory import Past
 from nightlab.remember.memory.lessons import lessons_of
 from nightlab.remember.record import Record
-from nightlab.types import Change, Decision, Lesson
+from nightlab.types import Change, Lesson
 
 
 class Admission:
@@ -55,7 +55,8 @@ def settled_before(past: Sequence[Past], base: str, repository: Repository) -> d
     found: dict[str, str] = {}
     for each in past:
         if same_start(each.history.baseline.commit, base, repository):
-            for lesson in _hopeless(lessons_of(each.history, each.tag)):
+            settled = lessons_of(each.history, each.tag)
+            for lesson in (lesson for lesson in settled if lesson.hopeless):
                 name = f"trial {lesson.trial.number} of {each.tag}"
                 found.setdefault(lesson.trial.state, f"{name} was the same, and {_end(lesson)}")
     return found
@@ -68,14 +69,5 @@ def same_start(one: str, other: str, repository: Repository) -> bool:
     return repository.has(one) and not changed_files(repository, one, other)
 
 
-def _hopeless(lessons: Iterable[Lesson]) -> Iterable[Lesson]:
-    for lesson in lessons:
-        decision = lesson.trial.verdict.decision if lesson.trial.verdict else None
-        lost = lesson.gain is not None and lesson.gain < -(lesson.error or 0.0)
-        if decision is Decision.CRASH or (decision is Decision.DISCARD and lost):
-            yield lesson
-
-
 def _end(lesson: Lesson) -> str:
-    crashed = lesson.trial.verdict and lesson.trial.verdict.decision is Decision.CRASH
-    return "crashed" if crashed else f"was worse by {-(lesson.gain or 0.0):.4g}"
+    return "crashed" if lesson.crashed else f"was worse by {-(lesson.gain or 0.0):.4g}"

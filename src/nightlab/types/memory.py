@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from nightlab.types.trial import Trial
-from nightlab.types.words import Value
+from nightlab.types.words import Decision, Value
 
 
 class Prediction(str, Enum):
@@ -67,6 +67,21 @@ class Lesson:
     def name(self) -> str:
         """`7`, or `nov19/7` for an earlier campaign's."""
         return f"{self.campaign}/{self.trial.number}" if self.campaign else str(self.trial.number)
+
+    @property
+    def crashed(self) -> bool:
+        """Whether it ended without a value of its own."""
+        return self.trial.verdict is not None and self.trial.verdict.decision is Decision.CRASH
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether it crashed or was a clear loss, so that measuring it again would teach nothing.
+
+        A near miss is not, and neither is what was kept.
+        """
+        decision = self.trial.verdict.decision if self.trial.verdict else None
+        lost = self.gain is not None and self.gain < -(self.error or 0.0)
+        return self.crashed or (decision is Decision.DISCARD and lost)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from nightlab.propose.emitters import Move, Scene
 from nightlab.propose.emitters.outlook import Expectation, outlook_of
+from nightlab.propose.emitters.settled import lost_before, refused
 from nightlab.propose.emitters.steps import fits
 from nightlab.types import Decision, Lesson, Memory, Parameters, Trial, Value
 
@@ -39,8 +40,11 @@ def _written(value: Value) -> tuple[bool, Value]:
 
 
 def tried_states(scene: Scene) -> set[State]:
-    """The states of the baseline, of the incumbent and of all trials of this campaign."""
-    return {state_of(scene, trial.parameters) for trial in _trials(scene)}
+    """The states that are no candidates: of all trials of this campaign, of what was refused in it,
+    and of what crashed or clearly lost in an earlier one.
+    """
+    tried = [trial.parameters for trial in _trials(scene)]
+    return {state_of(scene, each) for each in (*tried, *refused(scene), *lost_before(scene))}
 
 
 def fresh_moves(scene: Scene, moves: Iterable[Move]) -> list[Move]:
