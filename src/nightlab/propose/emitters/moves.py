@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from nightlab.propose.emitters import Move, Scene
+from nightlab.propose.emitters.edges import within_edges
 from nightlab.propose.emitters.outlook import Expectation, outlook_of
 from nightlab.propose.emitters.settled import lost_before, refused
 from nightlab.propose.emitters.steps import fits
@@ -77,9 +78,10 @@ def best_of(
 ) -> Move | None:
     """The fresh move that is worth most by what the lessons say; of equals the first.
 
-    None where none is fresh and `hopeful`.
+    What leads to where trials have crashed counts only where there is nothing else. None where
+    none is fresh and `hopeful`.
     """
-    found = fresh_moves(scene, moves)
+    found = within_edges(scene, fresh_moves(scene, moves))
     if not found:
         return None
     places = [{**scene.values, **move.parameters} for move in found]
