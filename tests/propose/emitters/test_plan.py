@@ -52,6 +52,18 @@ def test_roles_that_need_facts_are_left_out_without() -> None:
     assert plan_next(sample_history(parameters={}), Memory(), KINDS, alone) is None
 
 
+def test_one_that_fails_to_tell_its_facts_is_left_out() -> None:
+    """The recombinator joins lines of diffs, and here a diff is no text."""
+    broken = lesson(1, "optimizer", 0.01)
+    broken = replace(broken, trial=replace(broken.trial, diff=None))  # type: ignore[arg-type]
+    memory = Memory(near_misses=[broken, lesson(2, "attention", 0.01)])
+    named = settings(emitters=["recombinator", "architecture_mutator"])
+    for n in range(10):
+        trials = [sample_trial(m + 1, {}, 1.1, Decision.DISCARD) for m in range(n)]
+        plan = plan_next(sample_history(*trials, parameters={}), memory, KINDS, named)
+        assert plan is not None and plan.emitter == "architecture_mutator"
+
+
 def test_it_aims_at_what_was_tried_least() -> None:
     tried = [lesson(1, "optimizer"), lesson(2, "optimizer")]
     assert aim(Memory(Phase.EXPLORE, lessons=tried), KINDS) == "attention"

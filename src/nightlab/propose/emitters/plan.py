@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from nightlab.propose.bandit import turn
 from nightlab.propose.emitters import EMITTERS, load_emitter
+from nightlab.propose.emitters.passing import Passes, asked
 from nightlab.propose.emitters.proposer import because, in_turn
 from nightlab.propose.settings import ProposeSettings
 from nightlab.types import EmitterRecord, History, Memory, Phase
@@ -47,7 +49,10 @@ def plan_next(
     random = turn(history, 0, settings.seed)
     for arm, tally in in_turn(parts, history, memory, before or {}, settings, random):
         emitter = parts[arm.name]
-        facts = tuple(emitter.facts(history, memory))
+        try:
+            facts = tuple(asked(emitter, partial(emitter.facts, history, memory)))
+        except Passes:
+            continue
         if facts or not emitter.needs_facts:
             return Plan(
                 phase=memory.phase,
