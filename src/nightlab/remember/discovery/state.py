@@ -12,7 +12,7 @@ from nightlab.remember.memory.crashes import crash_of
 from nightlab.remember.memory.emitters import emitter_records
 from nightlab.remember.memory.lessons import finite
 from nightlab.remember.memory.niche import memory_of
-from nightlab.types import Direction, History, Standing, Trial, one_line
+from nightlab.types import Conjecture, Direction, History, Standing, Trial, one_line
 
 Record = Mapping[str, Any]
 
@@ -53,7 +53,7 @@ def state_of(
         "emitter_stats": _emitters(view),
         "category_stats": categories(records),
         "crash_signatures": _crashes(view),
-        "conjectures": [one_line(each.why or each.claim, 400) for each in alive[:_CONJECTURES]],
+        "conjectures": [_conjecture(each) for each in alive[:_CONJECTURES]],
         "current_plan": plan,
         "last_experiment_id": last["experiment_id"] if last else None,
         "last_results_commit": last["commit"] if last else _commit(history.baseline, tried),
@@ -167,6 +167,11 @@ def _crashes(view: View) -> dict[str, Any]:
         for each in view.memory.crashes
         if each.signature in last
     }
+
+
+def _conjecture(conjecture: Conjecture) -> str:
+    why = f" ({one_line(conjecture.why, 200)})" if conjecture.why else ""
+    return one_line(conjecture.claim, 200) + why
 
 
 def _warnings(view: View, emitters: Sequence[str]) -> list[str]:
