@@ -37,6 +37,15 @@ def test_events_come_back_in_order_by_campaign(tmp_path: Path) -> None:
     assert len(list(ledger.read("one", after=first.id))) == 2
 
 
+def test_an_event_keeps_the_time_it_was_given(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.db", clock=lambda: 12.5)
+    written = ledger.append("one", [refused("a"), refused("b")], [3.0, 4.25])
+    assert [e.at for e in written] == [e.at for e in ledger.read("one")] == [3.0, 4.25]
+    with pytest.raises(ValueError, match="zip"):
+        ledger.append("one", [refused("c"), refused("d")], [5.0])
+    assert len(list(ledger.read("one"))) == 2, "the transaction must be rolled back whole"
+
+
 @given(TEXT)
 def test_any_text_survives(text: str) -> None:
     assert decode(ChangeRefused.kind, encode(refused(text))) == refused(text)

@@ -94,7 +94,7 @@ class Campaign:
         self.isolation = ""
         self.mending: Mending | None = None
         self._asked_for = 0
-        self._unsaved: list[Event] = []
+        self._unsaved: list[Entry] = []
         self._results = ResultsFile(place.results)
         self.state.read(ledger.read(tag))
         began = self.state.began
@@ -302,14 +302,16 @@ class Campaign:
     def save(self) -> None:
         """Write what has happened since the last save, in one transaction."""
         if self._unsaved:
-            events, self._unsaved = self._unsaved, []
-            self.ledger.append(self.tag, events)
+            unsaved, self._unsaved = self._unsaved, []
+            events = [entry.event for entry in unsaved]
+            self.ledger.append(self.tag, events, [entry.at for entry in unsaved])
             for event in events:
                 self.on_event(event)
 
     def _add(self, event: Event) -> None:
-        self.follow(Entry(0, self.ledger.clock(), event))
-        self._unsaved.append(event)
+        entry = Entry(0, self.ledger.clock(), event)
+        self.follow(entry)
+        self._unsaved.append(entry)
 
     # -- opening a trial ---------------------------------------------------------------------
 

@@ -74,13 +74,19 @@ class Ledger:
         if version < VERSION:
             self._db.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version={VERSION};COMMIT;")
 
-    def append(self, campaign: str, events: Sequence[Event]) -> list[Entry]:
-        """Write events in one transaction, on disk when this returns."""
-        at = self.clock()
+    def append(
+        self, campaign: str, events: Sequence[Event], times: Sequence[float] | None = None
+    ) -> list[Entry]:
+        """Write events in one transaction, on disk when this returns.
+
+        `times` says when each happened, where that was not just now.
+        """
+        times = times or [self.clock()] * len(events)
         try:
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                entries = [Entry(self._insert(campaign, at, e), at, e) for e in events]
+                stamped = zip(times, events, strict=True)
+                entries = [Entry(self._insert(campaign, at, e), at, e) for at, e in stamped]
                 self._db.execute("COMMIT")
             except BaseException:
                 if self._db.in_transaction:

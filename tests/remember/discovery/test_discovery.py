@@ -13,7 +13,15 @@ from fakes import CALL_PROGRAM, ScriptedProposer, call_study, git, loss_of, move
 from nightlab.remember.discovery import Autonomy, View, write_discovery
 from nightlab.remember.events import Event, RunStarted
 from nightlab.study import Study
-from nightlab.types import Job, Measurement, NightlabError, Outcome, Trial
+from nightlab.types import (
+    Conjecture,
+    Job,
+    Measurement,
+    NightlabError,
+    Outcome,
+    Standing,
+    Trial,
+)
 
 STATE = """schema_version autonomy_enabled autonomy_reason phase experiment_count stall_count
 best_val_bpb best_commit best_peak_vram_mb baseline_val_bpb baseline_commit baseline_peak_vram_mb
@@ -96,6 +104,16 @@ def test_events_are_planned_then_recorded_once(view: View, tmp_path: Path) -> No
     files = {path.name: path.read_bytes() for path in tmp_path.glob("*.*")}
     write_discovery(tmp_path, view)
     assert {path.name: path.read_bytes() for path in tmp_path.glob("*.*")} == files
+
+
+def test_a_conjecture_is_told_with_its_claim_and_its_numbers(view: View, tmp_path: Path) -> None:
+    told = Conjecture("a larger x helps", Standing.UNTESTED, 0.9, why="x: +0.5 ± 0.1")
+    plain = Conjecture("y does nothing", Standing.HOLDS, 0.5, source="human")
+    dead = Conjecture("z helps", Standing.DEAD, 0.01)
+    memory = replace(view.memory, conjectures=[told, dead, plain])
+    write_discovery(tmp_path, replace(view, memory=memory))
+    state = strict((tmp_path / "state.json").read_text())
+    assert state["conjectures"] == ["a larger x helps (x: +0.5 ± 0.1)", "y does nothing"]
 
 
 def test_only_what_is_new_is_added(view: View, tmp_path: Path) -> None:
@@ -198,6 +216,18 @@ def test_a_session_keeps_them_current_and_git_does_not_see_them(tmp_path: Path) 
     assert planned[0] == 3, "the first trial is there while the second is measured"
     assert "trial 2" in (folder / "last_review.md").read_text()
     assert git(study.folder, "status", "--porcelain") == ""
+
+
+def test_going_on_changes_no_name_and_no_time(tmp_path: Path) -> None:
+    study = discovering(tmp_path / "s")
+    ideas = [move(x=2.0), move(y=-1.0)]
+    live, _ = study.run(proposer=ScriptedProposer(ideas), trials=2)
+    folder = study.folder / "results" / "discovery"
+    before = (folder / "events.jsonl").read_bytes()
+    again = study.campaign(study.pick())
+    assert again.history.trials == live.history.trials
+    study.discovery(again).write(fresh=True)
+    assert (folder / "events.jsonl").read_bytes() == before and before.count(b"plan_id") == 2
 
 
 def test_a_folder_that_cannot_be_written_stops_no_session(tmp_path: Path) -> None:
