@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,7 @@ from nightlab.disk import clear
 from nightlab.loop import run_loop
 from nightlab.program import Program, read_program
 from nightlab.propose import Proposer
+from nightlab.remember.discovery.ours import check_ours
 from nightlab.remember.events import CampaignBegan
 from nightlab.remember.ledger import Ledger
 from nightlab.remember.lock import Holder, Lock, running
@@ -193,13 +195,22 @@ class Study:
         views = (self.settings.remember.results, *self._views)
         taken = [name for name in committed if name.startswith(views)]
         if taken:
+            named = self.settings.remember.discovery
+            other = "discovery" if named and taken[0].startswith(f"{named}/") else "results"
             raise NightlabError(
                 f"{taken[0]} is committed, and Nightlab would write over it; `git rm --cached` it"
-                " and commit, or name another remember.results"
+                f" and commit, or name another remember.{other}"
             )
+        if self.settings.remember.discovery:
+            check_ours(self.folder / self.settings.remember.discovery)
 
     def _hide_views(self) -> None:
         self.repository.exclude([self.settings.remember.results, *self._views, *_ANALYSIS])
+
+    def hide(self, paths: Iterable[Path]) -> None:
+        """Hide files of ours from `git status`, those of them that lie in the study."""
+        there = (Path(os.path.relpath(path.resolve(), self.folder)).as_posix() for path in paths)
+        self.repository.exclude([name for name in there if not name.startswith("../")])
 
     def program_hash(self) -> str:
         """Changes when a number, or what is made of it, would."""

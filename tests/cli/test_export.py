@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from fakes import call_study, loss_of, move, work
+from fakes import call_study, git, loss_of, move, work
 
 from nightlab.remember.table import Schema, parse_table, read_table
 from nightlab.report.export import read_export
@@ -145,14 +145,30 @@ def test_what_was_learned_for_other_loops(folder: Path, tmp_path: Path) -> None:
     said = nightlab(folder, "discovery").stdout.decode()
     there = folder / "results" / "discovery"
     assert said == f"wrote {there}\n"
-    names = {"state.json", "events.jsonl", "current_plan.json", "last_review.md", ".lock"}
+    names = {"state.json", "events.jsonl", "current_plan.json", "last_review.md"}
     assert {path.name for path in there.iterdir()} == names
-    status = ["git", "status", "--porcelain"]
-    assert subprocess.run(status, cwd=folder, capture_output=True, check=True).stdout == b""
+    nightlab(folder, "discovery", "-o", ".")
+    nightlab(folder, "discovery", "-o", "deep")
+    assert (folder / "state.json").is_file() and (folder / "deep" / "state.json").is_file()
+    assert git(folder, "status", "--porcelain") == ""
     nightlab(folder, "discovery", "--tag", "mar8", "-o", str(tmp_path / "older"))
     state = json.loads((tmp_path / "older" / "state.json").read_text())
     assert state["experiment_count"] == 1 and state["last_experiment_id"] == "mar8/1"
     assert "there is no folder" in error(folder, "discovery", "-o", str(tmp_path / "no" / "where"))
+
+
+def test_an_export_goes_over_no_file_of_somebody_else(folder: Path) -> None:
+    (folder / "mine").mkdir()
+    (folder / "mine" / "last_review.md").write_text("# My own notes\n")
+    said = error(folder, "discovery", "-o", "mine")
+    assert "last_review.md was not written by Nightlab" in said and "move it away" in said
+    assert [path.name for path in (folder / "mine").iterdir()] == ["last_review.md"]
+    nightlab(folder, "discovery", "-o", "old")
+    git(folder, "add", "-f", "old/state.json")
+    git(folder, "commit", "-qm", "keep it")
+    before = (folder / "old" / "state.json").read_bytes()
+    assert "old/state.json is in git" in error(folder, "discovery", "-o", "old", "--tag", "mar8")
+    assert (folder / "old" / "state.json").read_bytes() == before
 
 
 def test_show_ends_with_the_review(folder: Path) -> None:

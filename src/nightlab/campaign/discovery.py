@@ -34,7 +34,8 @@ class DiscoveryFolder:
 
     def write(self, fresh: bool = False) -> None:
         """Bring the files up to date. Raises NightlabError where they can't be written."""
-        write_discovery(self.folder, self.view(), fresh)
+        lock = self.campaign.place.home / "discovery.lock"
+        write_discovery(self.folder, self.view(), fresh, lock)
 
     def view(self) -> View:
         """What the files are made of, as it is now."""

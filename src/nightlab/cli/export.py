@@ -59,12 +59,16 @@ def discovery(
 ) -> None:
     """What was learned, for other research loops: state.json, events.jsonl, plan and review."""
     from nightlab.agents.hooks.autonomy import autonomy_of
+    from nightlab.remember.discovery.ours import FILES
 
     study, campaign = find_campaign(tag)
     views = study.discovery(campaign)
     if output is not None:
         _check_folder(output)
         views.folder = output
+        study.hide([output / name for name in FILES])
+    for name in FILES:
+        _check_not_committed(views.folder / name)
     views.autonomy = lambda: autonomy_of(study.home)
     views.write(fresh=True)
     typer.echo(f"wrote {views.folder}")

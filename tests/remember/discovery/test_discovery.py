@@ -194,6 +194,56 @@ def test_a_folder_that_cannot_be_written_is_refused_in_one_line(view: View, tmp_
         assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("state.json", '{"schema_version": 1, "agents": []}'),
+        ("state.json", "[" * 100_000),
+        ("events.jsonl", '{"kind": "click"}\n'),
+        ("events.jsonl", "null\n"),
+        ("current_plan.json", '{"buy": "milk"}'),
+        ("last_review.md", "# Notes\n"),
+        ("last_review.md", b"\xff\xfe"),
+    ],
+)
+def test_files_of_somebody_else_are_left_alone(
+    view: View, tmp_path: Path, name: str, text: str | bytes
+) -> None:
+    folder = tmp_path / "d"
+    folder.mkdir()
+    told = text if isinstance(text, bytes) else text.encode()
+    (folder / name).write_bytes(told)
+    with pytest.raises(NightlabError, match=f"{name} was not written by Nightlab") as refused:
+        write_discovery(folder, view)
+    assert "\n" not in str(refused.value) and "name another folder" in str(refused.value)
+    assert [path.name for path in folder.iterdir()] == [name]
+    assert (folder / name).read_bytes() == told
+
+
+@pytest.mark.parametrize(
+    "name", ["state.json", "events.jsonl", "current_plan.json", "last_review.md"]
+)
+def test_each_view_alone_is_known_as_ours(view: View, tmp_path: Path, name: str) -> None:
+    write_discovery(tmp_path / "d", view)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "d").iterdir()}
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / name).write_bytes(before[name])
+    write_discovery(tmp_path / "one", view)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "one").iterdir()} == before
+
+
+def test_a_folder_or_a_link_to_nowhere_by_a_views_name_is_refused(
+    view: View, tmp_path: Path
+) -> None:
+    (tmp_path / "a" / "state.json").mkdir(parents=True)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "events.jsonl").symlink_to(tmp_path / "nowhere")
+    for name in ("a", "b"):
+        with pytest.raises(NightlabError, match="left alone"):
+            write_discovery(tmp_path / name, view)
+    assert not (tmp_path / "nowhere").exists()
+
+
 def discovering(folder: Path, name: str = "results/discovery") -> Study:
     program = CALL_PROGRAM.replace("stop:", f"remember: {{discovery: {name}}}\nstop:")
     return call_study(folder, program)
@@ -254,3 +304,20 @@ def test_what_agents_said_of_autonomy_stands_while_a_session_writes(tmp_path: Pa
 def test_a_folder_outside_the_study_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(NightlabError, match="must be a folder inside the study"):
         discovering(tmp_path / "s", name)
+
+
+def test_what_stands_in_the_way_of_the_views_is_refused_before_the_start(tmp_path: Path) -> None:
+    wrong = discovering(tmp_path / "file", "sim.py")
+    with pytest.raises(NightlabError, match=r"sim\.py is a file; name a folder"):
+        wrong.run(proposer=ScriptedProposer([move(x=2.0)]), trials=1)
+    assert wrong.tags() == []
+    foreign = discovering(tmp_path / "foreign", "notes")
+    (foreign.folder / "notes").mkdir()
+    (foreign.folder / "notes" / "state.json").write_text("{}")
+    with pytest.raises(NightlabError, match=r"state\.json was not written by Nightlab"):
+        foreign.run(proposer=ScriptedProposer([move(x=2.0)]), trials=1)
+    git(foreign.folder, "add", "-f", "notes")
+    git(foreign.folder, "commit", "-qm", "notes")
+    with pytest.raises(NightlabError, match=r"name another remember\.discovery"):
+        foreign.run(proposer=ScriptedProposer([move(x=2.0)]), trials=1)
+    assert foreign.tags() == [] and (foreign.folder / "notes" / "state.json").read_text() == "{}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,20 +52,25 @@ class View:
     warnings: tuple[str, ...] = ()
 
 
-def write_discovery(folder: Path, view: View, fresh: bool = False) -> None:
+def write_discovery(
+    folder: Path, view: View, fresh: bool = False, lock: Path | None = None
+) -> None:
     """Bring the four files up to date: each is whole at any time, and only new events are added.
 
-    `fresh` makes every event anew. Raises NightlabError where they can't be written.
+    `fresh` makes every event anew. By the file `lock`, which lies elsewhere, writers take turns.
+    Raises NightlabError where they can't be written, or would go over files of somebody else's.
     """
     from nightlab.remember.discovery.events import Events
+    from nightlab.remember.discovery.ours import check_ours
     from nightlab.remember.discovery.plan import plan_of
     from nightlab.remember.discovery.state import state_of
 
     try:
         if folder.is_symlink():
             raise NightlabError(f"{folder} is a link, and is not written through; remove it")
-        folder.mkdir(parents=True, exist_ok=True)
-        with _alone(folder / ".lock"):
+        with _alone(lock, folder) if lock else nullcontext():
+            check_ours(folder)
+            folder.mkdir(parents=True, exist_ok=True)
             events = Events.of(view, folder / "events.jsonl", fresh)
             events.write()
             open_trial = next(iter(view.history.open), None)
@@ -85,15 +90,14 @@ def _write(path: Path, data: Any) -> None:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def _alone(path: Path, folder: Path) -> Iterator[None]:
     """One writer at a time, where the system has such locks. Raises NightlabError after a while."""
     try:
         import fcntl
     except ImportError:  # Windows: each file is still whole, the last writer wins
         yield
         return
-    if path.is_symlink():
-        path.unlink()
+    path.parent.mkdir(parents=True, exist_ok=True)
     give_up = time.monotonic() + _PATIENCE
     with path.open("a") as file:
         while True:
@@ -103,7 +107,7 @@ def _alone(path: Path) -> Iterator[None]:
             except BlockingIOError:
                 if time.monotonic() >= give_up:
                     raise NightlabError(
-                        f"{path.parent} is being written by another process; try again later"
+                        f"{folder} is being written by another process; try again later"
                     ) from None
                 time.sleep(0.05)
         yield
