@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from zlib import crc32
 
 from nightlab.campaign import Campaign
 from nightlab.remember.discovery import Autonomy, View, write_discovery
@@ -34,8 +35,8 @@ class DiscoveryFolder:
 
     def write(self, fresh: bool = False) -> None:
         """Bring the files up to date. Raises NightlabError where they can't be written."""
-        lock = self.campaign.place.home / "discovery.lock"
-        write_discovery(self.folder, self.view(), fresh, lock)
+        name = f"discovery-{crc32(str(self.folder.resolve()).encode(errors='replace')):08x}.lock"
+        write_discovery(self.folder, self.view(), fresh, self.campaign.place.home / name)
 
     def view(self) -> View:
         """What the files are made of, as it is now."""

@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import CALL_PROGRAM, ScriptedProposer, call_study, git, loss_of, move, work
+from fakes import (
+    CALL_PROGRAM,
+    InProcessRunner,
+    ScriptedProposer,
+    call_study,
+    git,
+    loss_of,
+    move,
+    work,
+)
 
 from nightlab.remember.discovery import Autonomy, View, write_discovery
 from nightlab.remember.events import Event, RunStarted
@@ -278,6 +287,24 @@ def test_going_on_changes_no_name_and_no_time(tmp_path: Path) -> None:
     assert again.history.trials == live.history.trials
     study.discovery(again).write(fresh=True)
     assert (folder / "events.jsonl").read_bytes() == before and before.count(b"plan_id") == 2
+
+
+@pytest.mark.parametrize("parallel", [1, 3])
+def test_an_export_of_later_days_says_what_the_session_said(tmp_path: Path, parallel: int) -> None:
+    study = discovering(tmp_path / "s")
+    ideas = [move(x=value, y=-value / 4) for value in (1.0, 4.5, 2.0, -1.0, 2.5, 4.5, 3.0, 2.9)]
+    ideas += [move(y=-1.0), move(y=2.0), move(x=2.0, y=-0.5), move(x=0.5)]
+    runner = InProcessRunner(measure, parallel)
+    study.run(proposer=ScriptedProposer(ideas), runner=runner, trials=len(ideas))
+    live = study.folder / "results" / "discovery"
+    views = study.discovery(study.campaign(study.pick()))
+    views.folder = tmp_path / "again"
+    views.write(fresh=True)
+    for name in ("events.jsonl", "state.json", "last_review.md", "current_plan.json"):
+        assert (tmp_path / "again" / name).read_bytes() == (live / name).read_bytes(), name
+    records = [each["record"] for each in events(live) if "record" in each]
+    assert any(each["conjecture_updates"] for each in records)
+    assert len({each["phase"] for each in records}) > 1
 
 
 def test_a_folder_that_cannot_be_written_stops_no_session(tmp_path: Path) -> None:

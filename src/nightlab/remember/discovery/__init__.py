@@ -1,8 +1,8 @@
 """The memory of a campaign as files that other research loops read: state, events, plan, review.
 
 state.json, events.jsonl, current_plan.json and last_review.md, by the names that such loops use.
-They are views of the ledger: delete them, and they are made again. Nothing reads them back but to
-save work, and nothing is decided by them.
+They are views of the ledger: delete them, and they are made again, but for earlier lines on
+autonomy. Nothing reads them back but to save work, and nothing is decided by them.
 """
 
 from __future__ import annotations
@@ -12,15 +12,21 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from nightlab.remember.memory import Sources
+from nightlab.remember.memory.lessons import lessons_of
+from nightlab.remember.memory.then import in_order
 from nightlab.remember.replace import replace_file
-from nightlab.types import History, Memory, NightlabError
+from nightlab.types import History, Lesson, Memory, NightlabError
 
 SCHEMA = 1
 """Of state.json."""
+
+_LAST = 200
+"""Of older trials it is not found out again, where no file says it: that takes long."""
 
 _PATIENCE = 3.0
 """Seconds that another writer of the same folder is given."""
@@ -50,6 +56,16 @@ class View:
     autonomy: Autonomy = Autonomy()
     results_exist: bool = False
     warnings: tuple[str, ...] = ()
+
+    @cached_property
+    def earlier(self) -> list[Lesson]:
+        """The lessons of the campaigns before this one."""
+        return [each for past in self.sources.past for each in lessons_of(past.history, past.tag)]
+
+    @cached_property
+    def recent(self) -> frozenset[int]:
+        """The last trials by number, of which it is found out again what they taught."""
+        return frozenset(trial.number for trial in in_order(self.history)[-_LAST:])
 
 
 def write_discovery(

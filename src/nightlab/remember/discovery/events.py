@@ -11,6 +11,7 @@ from typing import Any
 from nightlab.remember.discovery import View
 from nightlab.remember.discovery.plan import plan_of, stamp
 from nightlab.remember.discovery.records import record_of
+from nightlab.remember.memory import recall
 from nightlab.remember.memory.review import reviews
 from nightlab.remember.memory.review_lines import review_lines
 from nightlab.remember.memory.then import history_after
@@ -82,7 +83,7 @@ class Events:
         number, found = list(self.reviews.items())[-1]
         then = history_after(self.view.history, number)
         trial = then.trial(number)
-        lines = review_lines(found, then, self.view.memory)
+        lines = review_lines(found, then, recall(then, self.view.sources))
         head = f"# {self.view.tag}, trial {number}: {one_line(trial.summary)}"
         return "\n".join([head, "", *(f"- {line}" for line in lines)]) + "\n"
 

@@ -8,12 +8,9 @@ from datetime import datetime, timezone
 from typing import Any
 
 from nightlab.remember.discovery import View
-from nightlab.remember.memory.archive import near_misses
-from nightlab.remember.memory.lessons import lessons_of
+from nightlab.remember.discovery.known import phase_then
 from nightlab.remember.memory.niche import kind_of, memory_of, millions_of
-from nightlab.remember.memory.stall import phase
-from nightlab.remember.memory.then import history_before
-from nightlab.types import Phase, Prediction, Trial, one_line
+from nightlab.types import Prediction, Trial, one_line
 
 _SIZES = ((25.0, "tiny"), (75.0, "small"), (150.0, "medium"))
 _MEMORIES = ((20.0, "lean"), (40.0, "balanced"), (60.0, "heavy"))
@@ -24,7 +21,7 @@ def plan_of(view: View, trial: Trial, old: Mapping[str, Any] | None = None) -> d
     key = f"{view.tag}/{trial.number}/{trial.opened}"
     return {
         "plan_id": hashlib.sha1(key.encode(), usedforsecurity=False).hexdigest()[:12],
-        "phase": phase_before(view, trial, old or {}),
+        "phase": phase_then(view, trial, old or {}),
         "emitter": one_line(trial.emitter, 40),
         "niche": kind_of(trial),
         "hypothesis": one_line(trial.hypothesis or trial.summary, 400),
@@ -32,20 +29,6 @@ def plan_of(view: View, trial: Trial, old: Mapping[str, Any] | None = None) -> d
         "rationale": one_line(trial.why, 400),
         "created_at": stamp(trial.opened),
     }
-
-
-def phase_before(view: View, trial: Trial, old: Mapping[str, Any]) -> str:
-    """What the campaign was at before the trial was settled.
-
-    To find that out for each of many trials takes long, so what was said of it before stands.
-    """
-    if old.get("phase") in {each.value for each in Phase}:
-        return str(old["phase"])
-    if trial.verdict is None:
-        return view.memory.phase.value
-    before = history_before(view.history, trial.number)
-    near = near_misses(lessons_of(before), before)
-    return phase(before, near, view.sources.patience).value
 
 
 def niche_name(trial: Trial) -> str:

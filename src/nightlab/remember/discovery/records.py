@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from nightlab.remember.discovery import View
-from nightlab.remember.discovery.plan import niche_name, phase_before, stamp
+from nightlab.remember.discovery.known import phase_then, taught_then
+from nightlab.remember.discovery.plan import niche_name, stamp
 from nightlab.remember.memory.diffs import read_diff
 from nightlab.remember.memory.lessons import finite
 from nightlab.remember.memory.niche import memory_of, millions_of
-from nightlab.remember.memory.review_lines import taught
 from nightlab.remember.memory.then import as_settled, baseline_at
 from nightlab.types import History, Review, Trial, one_line
 
@@ -38,7 +38,7 @@ def record_of(
         "status": "crash" if review.crash or "val_bpb" not in metrics else "ok",
         "category": review.niche.kind,
         "niche": niche_name(then),
-        "phase": phase_before(view, trial, old or {}),
+        "phase": phase_then(view, trial, old or {}),
         "emitter": one_line(trial.emitter, 40),
         "recommendation": review.recommendation.value,
         "diff_summary": str(read_diff(trial.diff)),
@@ -53,7 +53,7 @@ def record_of(
         "improvement_vs_best": review.improvement,
         "improvement_vs_baseline": review.over_baseline,
         "crash_signature": one_line(review.crash, 140) or None,
-        "conjecture_updates": _taught(view, trial, old or {}),
+        "conjecture_updates": taught_then(view, trial, old or {}),
     }
 
 
@@ -68,10 +68,3 @@ def metrics_of(trial: Trial, history: History) -> Mapping[str, float]:
     }
     good = {name: value for name, each in named.items() if (value := finite(each)) is not None}
     return {name: round(value) if name in _WHOLE else value for name, value in good.items()}
-
-
-def _taught(view: View, trial: Trial, old: Mapping[str, Any]) -> list[str]:
-    before = old.get("conjecture_updates")
-    if isinstance(before, list) and all(isinstance(each, str) for each in before):
-        return [one_line(each, 400) for each in before[:4]]
-    return taught(trial, view.memory)
