@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -18,6 +19,7 @@ from nightlab.report.conformance import check_report
 from nightlab.report.status import improvement_text, show, status
 from nightlab.report.summary import Summary
 from nightlab.report.terminal.lines import Lines
+from nightlab.report.trial import trial_lines
 from nightlab.study import Study
 from nightlab.types import Job, Measurement, Outcome
 
@@ -26,8 +28,8 @@ STATUS_KEYS = {
     "trials", "verdicts", "refused", "runs", "seconds", "cost", "isolation", "ledger",
 }  # fmt: skip
 SHOW_KEYS = {
-    "trial", "summary", "hypothesis", "emitter", "commit", "parent", "diff", "verdict", "outcome",
-    "rule", "reason", "runs", "evidence",
+    "trial", "summary", "hypothesis", "predicted", "why", "emitter", "commit", "parent", "diff",
+    "verdict", "outcome", "rule", "reason", "runs", "evidence",
 }  # fmt: skip
 
 
@@ -56,6 +58,18 @@ def worked(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Study, Campa
 @pytest.mark.parametrize("report", [Summary(), Charts()], ids=["summary", "charts"])
 def test_the_contract_holds(report: Report, worked: tuple[Study, Campaign]) -> None:
     check_report(report, *worked)
+
+
+def test_show_tells_what_was_expected_and_why_it_was_proposed(tmp_path: Path) -> None:
+    told = replace(move("nearer", x=1.0), predicted="improve", why="x has\n\x1b[31m helped")
+    ideas = [told, replace(move(x=2.0), why="a guess"), move(y=0.5)]
+    campaign, *_ = work(call_study(tmp_path / "s"), ideas, loss_of)
+    shown = [show(campaign.history, trial) for trial in campaign.history.trials]
+    assert [each["predicted"] for each in shown] == ["improve", "", ""]
+    lines = [trial_lines(each, "loss") for each in shown]
+    assert "predicted: improve; why: x has helped" in lines[0]
+    assert "why: a guess" in lines[1]
+    assert not any("why:" in line or "predicted" in line for line in lines[2])
 
 
 def test_the_summary_has_the_tables_of_the_skill(worked: tuple[Study, Campaign]) -> None:

@@ -101,6 +101,8 @@ def show(
         "trial": trial.number,
         "summary": trial.summary,
         "hypothesis": trial.hypothesis,
+        "predicted": trial.predicted,
+        "why": trial.why,
         "emitter": trial.emitter,
         "commit": trial.commit,
         "parent": trial.parent,

@@ -7,6 +7,10 @@ from typing import Any
 
 from nightlab.report.cost import usage_text
 from nightlab.report.evidence import evidence_lines
+from nightlab.types import one_line
+
+_FORETOLD = ("predicted", "why")
+"""What the proposer expected, and how it came to propose this now."""
 
 
 def trial_lines(told: Mapping[str, Any], metric: str) -> list[str]:
@@ -15,6 +19,8 @@ def trial_lines(told: Mapping[str, Any], metric: str) -> list[str]:
     lines = [f"trial {told['trial']}: {told['summary']}{by}"]
     if told["hypothesis"]:
         lines.append(f"hypothesis: {told['hypothesis']}")
+    foretold = [f"{name}: {one_line(told[name], 600)}" for name in _FORETOLD if told[name]]
+    lines += ["; ".join(foretold)] if foretold else []
     lines.append(f"commit {told['commit'][:12]}, built on {told['parent'][:12] or 'nothing'}")
     for attempt in told["attempts"]:
         lines.append(f"{attempt['why']}; before that, commit {attempt['commit'][:12]}:")
