@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,19 @@ def test_a_note_is_where_it_should_be_and_says_what_it_should(tmp_path: Path) ->
     ):
         assert line in body
     assert "```diff\n--- a/t.py\n+++ b/t.py\n-a\n+b\n```" in body
+
+
+def test_what_another_tool_measured_is_not_said_to_be_ours(tmp_path: Path) -> None:
+    there = a_trial(1, KEEP, None, emitter="")
+    runs = tuple(replace(run, purpose=Purpose.IMPORTED) for run in there.runs)
+    export_vault(tmp_path / "v", told([replace(there, runs=runs), a_trial(2, emitter="*")]), NIGHT)
+    first, second = notes(tmp_path / "v")
+    assert "- **Who:** somebody proposed it, another tool measured it" in first.read_text()
+    assert "Nightlab measured it" in second.read_text()
+    for path in (first, second):
+        tags = front(path)["tags"]
+        assert "nightlab/kind-optimizer" in tags
+        assert not any(tag.startswith("nightlab/emitter") for tag in tags)
 
 
 def test_importance_goes_by_verdict_and_gain() -> None:
@@ -288,6 +302,24 @@ def test_a_note_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     export_vault(tmp_path / "v", told([a_trial(1, KEEP, 0.4)]), NIGHT)
     assert real.read_bytes() == before and place.is_symlink()
     assert len(notes(tmp_path / "v")) == 2
+
+
+@pytest.mark.parametrize("leads_to", ["nowhere", "v"])
+def test_a_vault_that_is_a_link_to_no_folder_is_named(leads_to: str, tmp_path: Path) -> None:
+    (tmp_path / "v").symlink_to(tmp_path / leads_to)
+    with pytest.raises(NightlabError, match="v is a link that leads to no folder; remove it"):
+        export_vault(tmp_path / "v", told([a_trial(1)]), NIGHT)
+    assert [path.name for path in tmp_path.iterdir()] == ["v"]
+
+
+@pytest.mark.parametrize("place", ["events", "events/2026", "events/2026/03", "archive"])
+def test_a_file_where_a_folder_should_be_is_named(place: str, tmp_path: Path) -> None:
+    there = tmp_path / "v" / place
+    there.parent.mkdir(parents=True)
+    there.write_text("mine")
+    with pytest.raises(NightlabError, match=f"{place} is a file where a folder should be"):
+        export_vault(tmp_path / "v", told([a_trial(1)]), NIGHT)
+    assert there.read_text() == "mine"
 
 
 def test_a_vault_needs_a_folder(tmp_path: Path) -> None:

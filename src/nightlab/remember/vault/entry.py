@@ -101,21 +101,27 @@ def verdict_of(lesson: Lesson, history: History) -> str:
 
 
 def _tags(lesson: Lesson, history: History) -> list[str]:
-    words = (
-        verdict_of(lesson, history),
-        f"emitter-{lesson.trial.emitter}",
-        f"kind-{lesson.niche.kind}",
-        f"campaign-{lesson.campaign}",
-    )
-    slugs = (re.sub(r"[^\w-]+", "-", word)[:60].strip("-") for word in words)
-    return ["autoresearch", AGENT, *(f"{AGENT}/{slug}" for slug in slugs)]
+    verdict = _slug(verdict_of(lesson, history))
+    named = {
+        "emitter": lesson.trial.emitter,
+        "kind": lesson.niche.kind,
+        "campaign": lesson.campaign,
+    }
+    slugs = [(name, _slug(f"{name}-{value}")) for name, value in named.items()]
+    told = [slug for name, slug in slugs if slug != name]  # nobody signed it, else
+    return ["autoresearch", AGENT, *(f"{AGENT}/{each}" for each in (verdict, *told))]
+
+
+def _slug(word: str) -> str:
+    return re.sub(r"[^\w-]+", "-", word)[:60].strip("-")
 
 
 def _text(lesson: Lesson, history: History) -> str:
     trial, verdict = lesson.trial, lesson.trial.verdict
     assert verdict is not None
     when = datetime.fromtimestamp(trial.settled, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
-    who = f"{_quoted(trial.emitter, 60) or 'somebody'} proposed it, Nightlab measured it"
+    measured = "another tool" if trial.imported else "Nightlab"
+    who = f"{_quoted(trial.emitter, 60) or 'somebody'} proposed it, {measured} measured it"
     said = verdict_of(lesson, history)
     said = "keep, taken back by a second look" if said == "demoted" else said
     parts = [

@@ -23,6 +23,8 @@ class Folder:
     def __init__(self, root: Path) -> None:
         if not root.parent.is_dir():
             raise NightlabError(f"there is no folder {root.parent}; make it, or name another")
+        if root.is_symlink() and not root.is_dir():
+            raise NightlabError(f"{root} is a link that leads to no folder; remove it, or mend it")
         if root.exists() and not root.is_dir():
             raise NightlabError(f"{root} is a file; name a folder for the vault")
         root.mkdir(exist_ok=True)
@@ -87,21 +89,24 @@ class Folder:
             path.unlink(missing_ok=True)
 
     def _known(self, name: str) -> Path:
-        """A folder of the vault, there or not. Raises NightlabError where it is a link."""
-        path = self.root / name
-        if path.is_symlink():
-            raise NightlabError(f"{path} is a link; a vault is written in its own folders only")
-        return path
+        """A folder of the vault, there or not. Raises NightlabError where it is something else."""
+        return _checked(self.root / name)
 
     def _made(self, *names: str) -> Path:
         """The same, made where it isn't there, and each folder on the way."""
         path = self.root
         for name in names:
-            path = path / name
-            if path.is_symlink():
-                raise NightlabError(f"{path} is a link; a vault is written in its own folders only")
+            path = _checked(path / name)
             path.mkdir(exist_ok=True)
         return path
+
+
+def _checked(path: Path) -> Path:
+    if path.is_symlink():
+        raise NightlabError(f"{path} is a link; a vault is written in its own folders only")
+    if path.exists() and not path.is_dir():
+        raise NightlabError(f"{path} is a file where a folder should be; move it away")
+    return path
 
 
 def id_of(path: Path) -> str:
