@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from scenes import Story
+from scenes import Story, crash
 
-from nightlab.program.space import ChoiceParameter, FloatParameter, Parameter
+from nightlab.program.space import BoolParameter, ChoiceParameter, FloatParameter, Parameter, Space
+from nightlab.propose import NothingToPropose
+from nightlab.propose.conformance import sample_setting
 from nightlab.propose.emitters import Move, Scene, load_emitter
 from nightlab.propose.emitters.edges import within_edges
-from nightlab.types import Value
+from nightlab.propose.emitters.proposer import EmittersProposer
+from nightlab.propose.settings import ProposeSettings
+from nightlab.types import Memory, Value
 
 SPACE: dict[str, Parameter] = {
     "kind": ChoiceParameter(type="choice", choices=("a", "b", "c")),
     "x": FloatParameter(type="float", low=0.0, high=1.0),
     "y": FloatParameter(type="float", low=0.0, high=1.0),
 }
+BIAS = BoolParameter(type="bool")
 START: dict[str, Value] = {"kind": "a", "x": 0.5, "y": 0.5}
 
 
@@ -59,7 +65,8 @@ def test_where_nothing_else_is_there_it_may_be_tried() -> None:
     told = story()
     told.tell({"kind": "b"}, None)
     told.tell({"kind": "c"}, None)
-    assert options(told.scene()) == ["b", "c"]
+    assert options(told.scene()) == []
+    assert options(replace(told.scene(), daring=True)) == ["b", "c"]
 
 
 def test_beyond_two_crashes_is_left_out() -> None:
@@ -104,3 +111,35 @@ def test_emitters_stay_clear_of_the_edges(name: str) -> None:
         assert move is not None
         assert move.parameters.get("kind") != "b"
         assert float(move.parameters.get("x", 0.0)) < 0.7
+
+
+def test_the_farthest_point_is_one_that_may_run() -> None:
+    """Where hardly anything has that option, all that is far from every trial has it."""
+    told = Story(SPACE, START)
+    told.tell({"kind": "b"}, None)
+    for at in range(40):
+        told.tell({"x": at % 7 / 6, "y": at % 6 / 5, "kind": "ac"[at % 2]}, -0.1)
+    for seed in range(10):
+        move = load_emitter("contrarian").move(told.scene(seed=seed))
+        assert move is not None
+        assert move.parameters.get("kind") != "b"
+
+
+def test_the_proposer_goes_there_once_nothing_else_is_left() -> None:
+    told = Story({"kind": SPACE["kind"], "bias": BIAS}, {"kind": "a", "bias": False})
+    told.tell({"kind": "b"}, None)
+    told.tell({"kind": "c"}, -0.1)
+    told.tell({"bias": True}, -0.1)
+
+    def next_move() -> Mapping[str, Value]:
+        memory = Memory(lessons=told.lessons, crashes=[crash(told.lessons[:1])])
+        setting = replace(sample_setting(Space(told.space)), memory=lambda history: memory)
+        proposer = EmittersProposer(ProposeSettings.model_validate({"with": "emitters"}), setting)
+        return proposer.propose(told.history()).parameters
+
+    assert next_move() == {"kind": "c", "bias": True}
+    told.tell({"kind": "c", "bias": True}, -0.1)
+    assert next_move() == {"kind": "b", "bias": True}
+    told.tell({"kind": "b", "bias": True}, None)
+    with pytest.raises(NothingToPropose, match="none of the emitters has a move left"):
+        next_move()

@@ -35,7 +35,7 @@ class Scene:
     """What an emitter goes by. `random` is its only source of chance, so a scene gives one move.
 
     `reach` says how wide a move should be: 1 as usual, more on a plateau. `kinds` says what each
-    parameter is about.
+    parameter is about. `daring` lets a move go where trials have crashed: nothing else is left.
     """
 
     history: History
@@ -44,6 +44,7 @@ class Scene:
     kinds: Mapping[str, str]
     random: Random
     reach: float = 1.0
+    daring: bool = False
 
     @property
     def values(self) -> Parameters:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nightlab.program.claim import Claim, Form, parse_claim
 from nightlab.propose.emitters import Move, Scene
+from nightlab.propose.emitters.edges import within_edges
 from nightlab.propose.emitters.moves import best_of, free_names, fresh_moves
 from nightlab.propose.emitters.outlook import REMEMBERED, Expectation
 from nightlab.propose.emitters.steps import fits, is_ordered
@@ -131,7 +132,7 @@ def _farthest(scene: Scene) -> list[Move]:
         Move({name: scene.space.draw(name, scene.random) for name in names}, said)
         for _ in range(_DRAWN if names else 0)
     ]
-    found = fresh_moves(scene, drawn)
+    found = within_edges(scene, fresh_moves(scene, drawn))
     far = nearest(scene, [{**scene.values, **move.parameters} for move in found], places)
     farthest = sorted(range(len(found)), key=lambda at: -far[at])
     return [found[at] for at in farthest[:_FAREST]]

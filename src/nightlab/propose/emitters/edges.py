@@ -15,10 +15,10 @@ _TWICE = 2
 
 
 def within_edges(scene: Scene, moves: list[Move]) -> list[Move]:
-    """Those that stay clear of where trials have crashed; all, where none does."""
+    """Those that stay clear of where trials have crashed; all, in a daring scene."""
     known = [each for each in scene.memory.lessons if not each.trial.edited]
     crashed = [each.trial for each in known if each.crashed]
-    if not crashed:
+    if scene.daring or not crashed:
         return moves
     good = [each.trial.parameters for each in known if not each.crashed]
     ran = [scene.values, scene.history.baseline.parameters, *good]
@@ -26,7 +26,7 @@ def within_edges(scene: Scene, moves: list[Move]) -> list[Move]:
     blamed = [each.moved for each in crashed if not broken & _options(scene, each.parameters)]
     ways = [(name, way) for name in {n for m in moves for n in m.parameters} for way in (1, -1)]
     limits = {(name, way): _limit(scene, name, way, blamed, ran) for name, way in ways}
-    return [move for move in moves if not _crosses(scene, move, broken, limits)] or moves
+    return [move for move in moves if not _crosses(scene, move, broken, limits)]
 
 
 def _crosses(

@@ -78,8 +78,7 @@ def best_of(
 ) -> Move | None:
     """The fresh move that is worth most by what the lessons say; of equals the first.
 
-    What leads to where trials have crashed counts only where there is nothing else. None where
-    none is fresh and `hopeful`.
+    None where none is fresh, `hopeful` and clear of where trials have crashed.
     """
     found = within_edges(scene, fresh_moves(scene, moves))
     if not found:

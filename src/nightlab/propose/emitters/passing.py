@@ -24,11 +24,6 @@ def asked(emitter: Emitter, ask: Callable[[], _T]) -> _T:
         raise Passes(f"{emitter.name} failed with {said}") from error
 
 
-def nothing_to_go_by(emitter: Emitter) -> Passes:
-    """Where it needs facts, and there are none."""
-    return Passes(f"{emitter.name} has nothing to go by yet")
-
-
 def none_left(reasons: Sequence[str]) -> str:
     """What to say where all have passed, by why each did."""
     told = "; ".join(reason for reason in reasons if reason)

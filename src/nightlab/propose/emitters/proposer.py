@@ -11,7 +11,7 @@ from nightlab.program.problem import did_you_mean
 from nightlab.propose import NothingToPropose, Role, Setting
 from nightlab.propose.bandit import Arm, Refusals, Tally, choose, tallies, turn
 from nightlab.propose.emitters import EMITTERS, Emitter, Move, Scene, load_emitter
-from nightlab.propose.emitters.passing import Passes, asked, none_left, nothing_to_go_by
+from nightlab.propose.emitters.passing import Passes, asked, none_left
 from nightlab.propose.random import no_space, summarise
 from nightlab.propose.settings import ProposeSettings
 from nightlab.types import (
@@ -70,18 +70,19 @@ class EmittersProposer:
         if self.writer is not None:  # it is told why, and answers again in the same role
             refused //= self.settings.attempts
         random = turn(history, refused, self.settings.seed)
-        before = self.setting.before()
-        reasons: list[str] = []
-        for arm, tally in in_turn(self.parts, history, memory, before, self.settings, random):
-            emitter = self.parts[arm.name]
-            try:
-                found = self._idea(emitter, history, memory, random)
-            except Passes as passed:
-                reasons.append(str(passed))
-                continue
-            why = because(memory, emitter, tally)
-            predicted = found.predicted or emitter.predicted.value
-            return replace(found, emitter=arm.name, predicted=predicted, why=why)
+        usual = Scene(
+            history, memory, self.setting.space, self.setting.kinds, random, reach(memory)
+        )
+        crashed = self.writer is None and any(each.crashed for each in memory.lessons)
+        for scene in (usual, replace(usual, daring=True)) if crashed else (usual,):
+            reasons: list[str] = []
+            for arm, tally in self._in_turn(scene):
+                try:
+                    found = self._idea(self.parts[arm.name], scene)
+                except Passes as passed:
+                    reasons.append(str(passed))
+                    continue
+                return self._signed(found, arm, tally, memory)
         raise NothingToPropose(none_left(reasons))
 
     def refused(self, idea: Idea, reason: str) -> None:
@@ -112,28 +113,30 @@ class EmittersProposer:
     def _sign(self, name: str) -> str:
         return f"{self.settings.name}/{name}" if self.settings.name else name
 
-    def _idea(self, emitter: Emitter, history: History, memory: Memory, random: Random) -> Idea:
-        """Its idea. Raises Passes where it has none."""
-        if self.writer is not None:
-            return self._written(emitter, history, memory)
-        space, kinds = self.setting.space, self.setting.kinds
-        scene = Scene(history, memory, space, kinds, random, reach(memory))
-        move = asked(emitter, lambda: emitter.move(scene))
-        if move is not None:
-            return _moved(move, history)
-        if emitter.needs_facts and not asked(emitter, lambda: emitter.facts(history, memory)):
-            raise nothing_to_go_by(emitter)
-        raise Passes("")
+    def _in_turn(self, scene: Scene) -> Iterator[tuple[Arm, Tally]]:
+        history, memory, before = scene.history, scene.memory, self.setting.before()
+        return in_turn(self.parts, history, memory, before, self.settings, scene.random)
 
-    def _written(self, emitter: Emitter, history: History, memory: Memory) -> Idea:
-        """What the writer makes of the role. Raises Passes where it needs facts, without any."""
-        facts = tuple(asked(emitter, lambda: emitter.facts(history, memory)))
+    def _signed(self, found: Idea, arm: Arm, tally: Tally, memory: Memory) -> Idea:
+        emitter = self.parts[arm.name]
+        predicted = found.predicted or emitter.predicted.value
+        why = because(memory, emitter, tally)
+        return replace(found, emitter=arm.name, predicted=predicted, why=why)
+
+    def _idea(self, emitter: Emitter, scene: Scene) -> Idea:
+        """Its idea. Raises Passes where it has none, or needs facts and there are none."""
+        if self.writer is None:
+            move = asked(emitter, lambda: emitter.move(scene))
+            if move is not None:
+                return _moved(move, scene.history)
+        facts = asked(emitter, lambda: emitter.facts(scene.history, scene.memory))
         if emitter.needs_facts and not facts:
-            raise nothing_to_go_by(emitter)
-        assert self.writer is not None
+            raise Passes(f"{emitter.name} has nothing to go by yet")
+        if self.writer is None:
+            raise Passes("")
         text = " ".join(part for part in (emitter.role, self.settings.role) if part)
-        self.writer.play(Role(text, facts))
-        idea: Idea = self.writer.propose(history)
+        self.writer.play(Role(text, tuple(facts)))
+        idea: Idea = self.writer.propose(scene.history)
         return idea
 
 
