@@ -163,6 +163,7 @@ def test_an_export_goes_over_no_file_of_somebody_else(folder: Path) -> None:
     said = error(folder, "discovery", "-o", "mine")
     assert "last_review.md was not written by Nightlab" in said and "move it away" in said
     assert [path.name for path in (folder / "mine").iterdir()] == ["last_review.md"]
+    assert git(folder, "status", "--porcelain") == "?? mine/", "and it is not hidden"
     nightlab(folder, "discovery", "-o", "old")
     git(folder, "add", "-f", "old/state.json")
     git(folder, "commit", "-qm", "keep it")

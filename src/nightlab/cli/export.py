@@ -66,11 +66,12 @@ def discovery(
     if output is not None:
         _check_folder(output)
         views.folder = output
-        study.hide([output / name for name in FILES])
     for name in FILES:
         _check_not_committed(views.folder / name)
     views.autonomy = lambda: autonomy_of(study.home)
     views.write(fresh=True)
+    if output is not None:
+        study.hide([output / name for name in FILES])
     typer.echo(f"wrote {views.folder}")
 
 
