@@ -356,6 +356,7 @@ class Study:
             campaign.isolation = isolation
             campaign.admission.past = lambda: recall.past
             if self.settings.remember.discovery:
+                check_ours(self.folder / self.settings.remember.discovery)
                 campaign.keep_views = self.discovery(campaign, recall).keep
             self.check_continues(campaign)
             self._check_checked_out(campaign)

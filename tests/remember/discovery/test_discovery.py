@@ -348,3 +348,16 @@ def test_what_stands_in_the_way_of_the_views_is_refused_before_the_start(tmp_pat
     with pytest.raises(NightlabError, match=r"name another remember\.discovery"):
         foreign.run(proposer=ScriptedProposer([move(x=2.0)]), trials=1)
     assert foreign.tags() == [] and (foreign.folder / "notes" / "state.json").read_text() == "{}"
+
+
+def test_going_on_is_refused_too_where_somebody_put_a_file_in_their_place(tmp_path: Path) -> None:
+    study = discovering(tmp_path / "s")
+    study.run(proposer=ScriptedProposer([move(x=2.0)]), trials=1)
+    path = study.folder / "results" / "discovery" / "state.json"
+    path.write_text('{"mine": 1}')
+    with pytest.raises(NightlabError, match=r"state\.json was not written by Nightlab"):
+        study.run(proposer=ScriptedProposer([move(y=-1.0)]), trials=1)
+    path.unlink()
+    campaign, _ = study.run(proposer=ScriptedProposer([move(y=-1.0)]), trials=1)
+    assert len(campaign.history.trials) == 2 and campaign.results_behind == ""
+    assert strict(path.read_text())["experiment_count"] == 2
