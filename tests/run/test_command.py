@@ -470,6 +470,28 @@ class TestTwoHalves:
         assert measured.outcome is Outcome.CRASH
         assert measured.detail == "serve: KeyError: 'head.weight' (exit 1)"
 
+    def test_a_serve_that_is_seen_off_while_it_dies_is_blamed_all_the_same(
+        self, tmp_path: Path
+    ) -> None:
+        serve = (
+            "import os, sys, time, traceback\n"
+            "try:\n"
+            "    raise KeyError('head.weight')\n"
+            "except KeyError:\n"
+            "    traceback.print_exc()\n"
+            "sys.stderr.flush()\n"
+            "os.close(1)\n"
+            "time.sleep(600)\n"
+        )
+        prepare = (
+            "import os, sys\n"
+            "os.fdopen(int(os.environ['NIGHTLAB_SERVE'].split(',')[0])).read()\n"
+            "sys.exit('it is gone without an answer')\n"
+        )
+        files = {"serve.py": serve, "prepare.py": prepare}
+        measured = halves(tmp_path, files=files).measure()
+        assert measured.detail == "serve: KeyError: 'head.weight' (exit 1)"
+
     def test_a_serve_that_never_leaves_is_killed(self, tmp_path: Path) -> None:
         serve = SERVE + "import time\ntime.sleep(600)\n"
         measured = halves(tmp_path, files={"serve.py": serve}).measure()

@@ -29,6 +29,7 @@ from nightlab.run.output import (
 )
 from nightlab.run.processes import Ended
 from nightlab.run.settings import RunSettings
+from nightlab.run.trace import ends_in_exception
 from nightlab.types import Measurement, Outcome, Purpose
 
 _LEAVING = 3.0
@@ -142,11 +143,22 @@ class _CommandRun:
         found = told_harness_changed(log) if bad else ""
         if found:
             return Measurement(job.run, Outcome.HARNESS_CHANGED, detail=found)
-        if bad and served and served.why != "killed":
-            first = self._bad_end(served, job.log.with_suffix(".serve.log"))
-            if first:
-                return replace(first, detail=f"serve: {first.detail}")
+        first = self._bad_serve(served) if bad and served else None
+        if first:
+            return replace(first, detail=f"serve: {first.detail}")
         return bad or self._judge_output(log, own, trained.self_reported)
+
+    def _bad_serve(self, served: Ended) -> Measurement | None:
+        """What the candidate failed by, which the harness could only see the end of.
+
+        One that was seen off while it was still dying of an exception has failed by that.
+        """
+        log = self.job.log.with_suffix(".serve.log")
+        if served.why == "killed":
+            if not ends_in_exception(log):
+                return None
+            served = replace(served, why="", code=1)
+        return self._bad_end(served, log)
 
     def keep_caches(self) -> None:
         """What the campaign's first run has compiled, for all who come after; not the harness's."""

@@ -54,6 +54,13 @@ def read_trace(log: Path, width: int = 4000) -> str:
     )
 
 
+def ends_in_exception(log: Path) -> bool:
+    """Whether the last words of a log are those of an exception that nobody caught."""
+    lines = [line for line in _last_lines(log) if line.strip()]
+    raised = _all_raised(lines)
+    return bool(raised) and raised[-1].end == len(lines)
+
+
 def _without_places(line: str) -> str:
     """Paths as the study has them, and no home folder: a trace may go to a model elsewhere."""
     line = _RUN_FOLDER.sub("", line)
