@@ -181,3 +181,12 @@ def test_where_most_trials_are_against_it_a_claim_is_no_stronger_than_they_allow
     assert Evidence(0.01, (), against).strength == 0.01
     assert Evidence(0.99, ("1", "2"), ("3",)).strength == 0.99
     assert Evidence(None).strength is None
+
+
+def test_what_rises_ever_less_is_better_higher_though_it_is_level_where_the_best_is() -> None:
+    rising = Lab(floats("a"), {"a": 0.95}, lambda v: -1 / (0.1 + float(v["a"])), error=0.1)
+    rising.wander(25)
+    learned = learn(rising.lessons, rising.history, rising.sources)
+    higher, lower = (weigh(Claim(form, "a"), learned) for form in (Form.HIGHER, Form.LOWER))
+    assert higher.holds and not lower.holds
+    assert higher.probability is not None and higher.probability > 0.95

@@ -46,8 +46,22 @@ def _direction(claim: Claim, learned: Learned) -> Evidence:
         return _unmoved(claim)
     sign, where = (1, "low to high") if claim.form is Form.HIGHER else (-1, "high to low")
     shares = _shares(claim, learned, lambda step: sign * step.moved[claim.name, NUMERIC])
-    gain, error = sign * found[0].gain, found[0].error
+    along, error = _end_to_end(claim.name, learned) or (found[0].gain, found[0].error)
+    gain = sign * along
     return judged(f"{_gain(gain, error)} from {where}", gain, error, shares)
+
+
+def _end_to_end(name: str, learned: Learned) -> tuple[float, float] | None:
+    """What taking a number from one end of its range to the other would bring, and its error.
+
+    The slope at the incumbent says where to go from there, and not what is better on the whole.
+    """
+    parameter, here = learned.space.parameters.get(name), learned.centre
+    if parameter is None or name not in here:
+        return None
+    low, high = ({**here, name: parameter.from_unit(end)} for end in (0.0, 1.0))
+    gain, error = learned.predict(low, high)
+    return (gain, error) if error else None
 
 
 def _value(claim: Claim, learned: Learned) -> Evidence:
