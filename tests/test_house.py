@@ -21,7 +21,7 @@ FLOORS = [
     {"rooms"},
     {"study"},
     {"report", "route", "adopt", "tryout"},
-    {"agents"},
+    {"agents", "governance"},
     {"api", "cli"},
 ]
 LEVEL = {room: level for level, floor in enumerate(FLOORS) for room in floor}
