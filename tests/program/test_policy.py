@@ -346,8 +346,8 @@ def test_a_decrease_cap_of_zero_lets_increases_pass() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("primary_direction: minimize", "primary_metric: missing required key"),
-        ("primary_metric:", "primary_metric: missing required key"),
+        ("primary_direction: minimize", "objective.md: Missing required key: primary_metric"),
+        ("primary_metric:", "objective.md: Missing required key: primary_metric"),
         ("primary_metric: [harm]", "is not a metric's name"),
         ("primary_metric: harm.*", "is not a metric's name"),
         ("primary_metric: harm\nprimary_direction: lower", "'lower' must be minimize or maximize"),

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from io import StringIO
 from typing import Any, Literal
@@ -289,12 +290,14 @@ def parse_objective(text: str, file: str = "objective") -> Policy:
         for key in data
         if key not in _OBJECTIVE_KEYS
     ]
-    metric = data.get("primary_metric")
-    if metric is None:
-        problems.append(Problem(file, 0, "primary_metric", "missing required key"))
+    metric = _plain(data.get("primary_metric"))
+    if not metric:
+        problems.append(Problem(file, 0, "", _MISSING))
     elif not _is_name(metric) or "*" in metric:
         problems.append(Problem(file, 0, "primary_metric", f"{metric!r} is not a metric's name"))
     direction = data.get("primary_direction", "minimize")
+    if isinstance(direction, str):
+        direction = direction.strip().lower().replace("ise", "ize")
     if direction not in ("minimize", "maximize"):
         mend = f"{direction!r} must be minimize or maximize"
         problems.append(Problem(file, 0, "primary_direction", mend))
@@ -311,7 +314,12 @@ def _is_name(metric: object) -> bool:
     return isinstance(metric, str) and re.fullmatch(_METRIC, metric) is not None
 
 
+def _plain(value: Any) -> Any:
+    return value.strip() if isinstance(value, str) else value
+
+
 _OBJECTIVE_KEYS = ("primary_metric", "primary_direction", "min_improvement", "guardrails")
+_MISSING = "Missing required key: primary_metric"
 
 
 def _load_objective(text: str, file: str) -> Mapping[str, Any]:
@@ -331,7 +339,8 @@ def _load_objective(text: str, file: str) -> Mapping[str, Any]:
     if not isinstance(data, Mapping):
         data = _key_value_lines(text) if fenced is None else {}
     if not data:
-        raise ProgramError([Problem(file, 0, "", "must be a mapping with primary_metric")])
+        mend = f"must be a mapping with primary_metric ({_MISSING})"
+        raise ProgramError([Problem(file, 0, "", mend)])
     return dict(data)
 
 
@@ -340,7 +349,7 @@ def _key_value_lines(text: str) -> dict[str, Any]:
     for line in text.splitlines():
         key, colon, value = line.strip().lstrip("-* ").partition(":")
         name = key.strip(" *`")
-        if colon and name in _OBJECTIVE_KEYS[:3]:
+        if colon and get_close_matches(name, _OBJECTIVE_KEYS[:3], cutoff=0.85):
             written = value.strip(" *`'\"")
             try:
                 found[name] = json.loads(written)
@@ -373,11 +382,12 @@ def _objective_guardrails(raw: Any, file: str, problems: list[Problem]) -> list[
     if raw is None:
         return rules
     if not isinstance(raw, list):
-        problems.append(Problem(file, 0, "guardrails", "must be a list of mappings"))
+        mend = "must be a list of mappings; write `- metric: NAME` below `guardrails:` for each"
+        problems.append(Problem(file, 0, "guardrails", mend))
         return rules
     for index, item in enumerate(raw):
         where = f"guardrails[{index}]"
-        if not isinstance(item, Mapping) or not _is_name(item.get("metric")):
+        if not isinstance(item, Mapping) or not _is_name(_plain(item.get("metric"))):
             problems.append(Problem(file, 0, where, "must be a mapping with a metric"))
             continue
         known = ("metric", "max_regression", "max_decrease")
@@ -386,7 +396,7 @@ def _objective_guardrails(raw: Any, file: str, problems: list[Problem]) -> list[
             for key in item
             if key not in known
         ]
-        metric = str(item["metric"])
+        metric = str(item["metric"]).strip()
         rise = _objective_amount(item, "max_regression", file, problems, where + ".")
         fall = _objective_amount(item, "max_decrease", file, problems, where + ".")
         if item.get("max_regression") is None and item.get("max_decrease") is None:
