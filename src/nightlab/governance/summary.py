@@ -1,0 +1,141 @@
+"""summary.json: the ledger of a tuning run in the keys that upstream's readers know."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from nightlab.governance.objective import ILLUSION, Objective
+from nightlab.governance.record import averages, record_of
+from nightlab.remember.replace import replace_file
+from nightlab.types import History, Purpose, Trial, Verdict
+
+ALWAYS = ("toxicity_rate", "quality_gap", "total_welfare", "avg_payoff")
+"""Averaged for every candidate, whatever the objective is."""
+
+
+class Summary:
+    """Writes summary.json whole, again and again. What is settled is put into words once.
+
+    `scenario` is the path as the user gave it, `started` the beginning in seconds since 1970.
+    """
+
+    def __init__(self, path: Path, objective: Objective, scenario: str, started: float) -> None:
+        self.path = path
+        self.objective = objective
+        self.scenario = scenario
+        self.started = started
+        self._records: dict[int, _Known] = {}
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics of every record."""
+        return tuple(dict.fromkeys((*self.objective.metrics, *ALWAYS, ILLUSION)))
+
+    def write(
+        self,
+        history: History,
+        extra: Mapping[str, Any] | None = None,
+        finished: float | None = None,
+    ) -> None:
+        """Put the file in place. `extra` goes into its `nightlab` object. Raises OSError."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(self.path, self._parts(history, extra or {}, finished))
+
+    def records(self, history: History) -> list[Mapping[str, Any]]:
+        """The iterations, in the order of trials: those with a verdict."""
+        return [known.record for known in self._settled(history)]
+
+    def _parts(
+        self, history: History, extra: Mapping[str, Any], finished: float | None
+    ) -> Iterator[str]:
+        settled = self._settled(history)
+        best = history.incumbent
+        found = {known.trial.number: known.record["candidate_metrics"] for known in settled}
+        baseline = averages(history.baseline, self.metrics, (Purpose.BASELINE,))
+        own = {"best_iteration": best.number or None, "policy": self.objective.policy.sentences()}
+        fields: dict[str, Any] = {
+            "started_at": moment(self.started),
+            "objective": self.objective.spec,
+            "scenario": self.scenario,
+            "seeds": list(history.seeds),
+            "baseline": baseline,
+            "iterations": [known.text for known in settled],
+            "best": found.get(best.number, baseline),
+            "finished_at": None if finished is None else moment(finished),
+            "nightlab": {**own, **extra},
+        }
+        before = "{\n"
+        for key, value in fields.items():
+            text = _listed(value) if key == "iterations" else written(value, 1)
+            yield f"{before}  {json.dumps(key)}: {text}"
+            before = ",\n"
+        yield "\n}\n"
+
+    def _settled(self, history: History) -> list[_Known]:
+        """What is known of every settled trial, made anew only where its verdict has changed."""
+        parents = {history.baseline.commit: history.baseline}
+        settled = []
+        for trial in history.trials:
+            if trial.verdict is None:
+                continue
+            known = self._records.get(trial.number)
+            stands = trial.number in history.kept
+            if known is None or not known.holds(trial, stands):
+                parent = parents.get(trial.parent, history.baseline)
+                policy, names = self.objective.policy, self.metrics
+                known = _Known(trial, stands, record_of(history, trial, parent, policy, names))
+                self._records[trial.number] = known
+            parents[trial.commit] = trial
+            settled.append(known)
+        return settled
+
+
+class _Known:
+    """A trial's record, and its text. `stands` is whether its keep still does."""
+
+    def __init__(self, trial: Trial, stands: bool, record: Mapping[str, Any]) -> None:
+        self.trial = trial
+        self.stands = stands
+        self.record = record
+        self.text = written(record, 2)
+
+    def holds(self, trial: Trial, stands: bool) -> bool:
+        """Whether nothing has been decided about the trial since."""
+        return self.stands == stands and _decided(self.trial) == _decided(trial)
+
+
+def _decided(trial: Trial) -> tuple[object, ...]:
+    verdict: Verdict | None = trial.verdict
+    said = (verdict.decision, verdict.rule, verdict.reason) if verdict else ()
+    return (trial.commit, *said)
+
+
+def moment(at: float) -> str:
+    """A time in seconds since 1970 as UTC, in ISO's form."""
+    return datetime.fromtimestamp(at, timezone.utc).isoformat()
+
+
+def written(value: Any, depth: int = 0) -> str:
+    """Strict JSON, indented for so many levels: what is no finite number becomes null."""
+    text = json.dumps(finite(value), indent=2, allow_nan=False, default=str)
+    return text.replace("\n", "\n" + "  " * depth)
+
+
+def finite(value: Any) -> Any:
+    """The value with None for every number that JSON has no word for."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): finite(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [finite(each) for each in value]
+    return value
+
+
+def _listed(texts: Sequence[str]) -> str:
+    return "[\n" + ",\n".join(f"    {text}" for text in texts) + "\n  ]" if texts else "[]"
