@@ -53,11 +53,18 @@ class Calls:
         self.runner = LocalRunner(self.experiment, scratch, settings.parallel, told.append)
         self.count = 0
 
-    def begin(self, do: str = "", seed: int = 7, code: str = "one", sim: str = SIM) -> int:
+    def begin(
+        self,
+        do: str = "",
+        seed: int = 7,
+        code: str = "one",
+        sim: str = SIM,
+        times: float = 1.0,
+    ) -> int:
         """Start a call of the module `sim`, in which `do` is executed. Returns its run."""
         self.count += 1
         job = sample_job(self.count, seed, self.place, {"sim.py": sim})
-        given = {**vars(job), "code": code, "parameters": {"do": do}}
+        given = {**vars(job), "code": code, "parameters": {"do": do}, "times": times}
         self.runner.start(type(job)(**given))
         return self.count
 
@@ -138,6 +145,32 @@ class TestACall:
         do = "print(os.environ); found['loss'] = 'sk-secret' in str(os.environ)"
         assert calls.call(do).metrics["loss"] == 0
         assert "'NIGHTLAB_BUDGET': '2000 steps'" in calls.log()
+
+    def test_a_longer_call_is_told_a_larger_budget_in_the_same_worker(
+        self, start: Callable[..., Calls]
+    ) -> None:
+        calls = start(budget="15 steps")
+        do = "found['loss'] = int(os.environ['NIGHTLAB_BUDGET'].removesuffix(' steps'))"
+        told = [calls.call(do, times=times).metrics for times in (1.0, 3.0, 1.0, 2.5)]
+        assert [metrics["loss"] for metrics in told] == [15, 45, 15, 38]
+        assert len({metrics["pid"] for metrics in told}) == 1
+
+    def test_without_a_budget_it_is_told_none(self, calls: Calls) -> None:
+        do = "found['loss'] = len(os.environ['NIGHTLAB_BUDGET'])"
+        assert [calls.call(do, times=times).metrics["loss"] for times in (1.0, 3.0)] == [0, 0]
+
+    def test_a_call_cannot_change_the_budget_of_the_next(self, start: Callable[..., Calls]) -> None:
+        calls = start(budget="15 steps")
+        calls.call("os.environ['NIGHTLAB_BUDGET'] = '1 steps'")
+        do = "found['loss'] = int(os.environ['NIGHTLAB_BUDGET'][:2])"
+        assert calls.call(do).metrics["loss"] == 15
+
+    def test_a_longer_call_has_the_time_for_it(self, start: Callable[..., Calls]) -> None:
+        calls = start(budget="15 steps", timeout="1 s")
+        calls.call()
+        short = calls.call("time.sleep(1.5)")
+        assert (short.outcome, short.detail) == (Outcome.TIMEOUT, "killed after 1 s (run.timeout)")
+        assert calls.call("time.sleep(1.5)", times=4.0).outcome is Outcome.OK
 
     def test_a_call_takes_milliseconds(self, calls: Calls) -> None:
         calls.call()

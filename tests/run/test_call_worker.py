@@ -20,6 +20,7 @@ class Line:
 
     def __init__(self, folder: Path, sim: str) -> None:
         self.folder = folder
+        self.budget = "15 steps"
         (folder / "sim.py").write_text(sim)
         their_requests, requests = os.pipe()
         replies, their_replies = os.pipe()
@@ -36,7 +37,7 @@ class Line:
         self.replies = os.fdopen(replies)
 
     def ask(self, parameters: Mapping[str, Any] | None = None, seed: int = 1) -> None:
-        request = {"parameters": parameters or {}, "seed": seed, "log": str(self.folder / "log")}
+        request = {"parameters": parameters or {}, "seed": seed, "budget": self.budget}
         print(json.dumps(request), file=self.requests)
 
     def hear(self) -> dict[str, Any]:
@@ -68,6 +69,17 @@ def test_a_request_is_answered_with_metrics(lines: Any) -> None:
     line = lines("def evaluate(p, seed):\n    return {'x': p['x'], 'seed': seed, 'yes': True}\n")
     assert line.say({"x": 2}, seed=5) == {"metrics": {"x": 2.0, "seed": 5.0, "yes": 1.0}}
     assert line.say({"x": "7"}, seed=6) == {"metrics": {"x": 7.0, "seed": 6.0, "yes": 1.0}}
+
+
+def test_each_request_brings_its_budget_before_the_module_is_there(lines: Any) -> None:
+    line = lines(
+        "import os\nFIRST = os.environ['NIGHTLAB_BUDGET']\n"
+        "def evaluate(p, seed):\n"
+        "    return {'now': os.environ['NIGHTLAB_BUDGET'][:2], 'first': FIRST[:2]}\n"
+    )
+    assert line.say() == {"metrics": {"now": 15.0, "first": 15.0}}
+    line.budget = "45 steps"
+    assert line.say() == {"metrics": {"now": 45.0, "first": 15.0}}
 
 
 def test_an_error_is_answered_in_one_line(lines: Any) -> None:

@@ -130,7 +130,8 @@ class CallExperiment:
             slot.pids.remove(worker.pid)
             worker.answered += 1
             return self._measure(job, answer, seconds, warm=worker.answered > 1)
-        late = seconds >= self.settings.time_limit
+        limit = self._time_limit(job)
+        late = seconds >= limit
         slot.processes.kill(worker.pid, grace=0.5)
         worker.close()
         ended = yield Wait(pid=worker.pid)
@@ -142,7 +143,7 @@ class CallExperiment:
             detail = beyond(ended.why, self.limits)
             return Measurement(job.run, outcome, seconds=seconds, detail=detail)
         if late:
-            detail = f"killed after {self.settings.time_limit:g} s (run.timeout)"
+            detail = f"killed after {limit:g} s (run.timeout)"
             return Measurement(job.run, Outcome.TIMEOUT, seconds=seconds, detail=detail)
         signalled = -ended.code if ended.code < 0 else ended.code - 128
         if signalled == signal.SIGKILL:
@@ -156,7 +157,7 @@ class CallExperiment:
         self, job: Job, worker: Worker, began: float
     ) -> Generator[Wait, object, dict[str, Any] | None]:
         """The worker's final message, None where it died or ran out of time."""
-        deadline = began + self.settings.time_limit
+        deadline = began + self._time_limit(job)
         while (yield Wait(fd=worker.replies, deadline=deadline)):
             messages = worker.messages()
             if messages is None:
@@ -172,6 +173,9 @@ class CallExperiment:
                     del told[:-1:2]
         return None
 
+    def _time_limit(self, job: Job) -> float:
+        return self.settings.time_limit * job.times
+
     def progress(self, slot: Slot) -> Sequence[Told]:
         return self._progress.pop(slot.job.run, [])
 
@@ -185,7 +189,8 @@ class CallExperiment:
 
         A warm one that died since its last answer is no fault of this job's, and is replaced.
         """
-        request = {"parameters": job.parameters, "seed": job.seed}
+        budget = self.settings.budget_times(job.times)
+        request = {"parameters": job.parameters, "seed": job.seed, "budget": budget}
         for worker in [worker for worker in self.idle if worker.code == job.code]:
             self.idle.remove(worker)
             if not worker.gone:
@@ -216,10 +221,7 @@ class CallExperiment:
             pid = processes.start(
                 confined.argv,
                 folder=folder.working,
-                environment={
-                    **confined.environment,
-                    "NIGHTLAB_BUDGET": self.settings.budget_text,
-                },
+                environment=confined.environment,
                 mark=f"{os.getpid()}.worker.{our_requests}",
                 stdin=empty,
                 stdout=printed,

@@ -2,7 +2,7 @@
 
 Requests and replies are JSON lines on two descriptors named in NIGHTLAB_CHANNEL; what the
 function prints goes to standard output and error, which are open when it starts, and put back
-before each call. It imports nothing from nightlab.
+before each call; so is NIGHTLAB_BUDGET. It imports nothing from nightlab.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ def main() -> None:
     for line in requests:
         request = json.loads(line)
         _redirect(printed)
+        os.environ["NIGHTLAB_BUDGET"] = request["budget"]
         try:
             if function is None:
                 function = getattr(importlib.import_module(module_name), function_name)
