@@ -77,7 +77,7 @@ class RunSettings(Section):
 
     budget: BudgetText | None = None
     """What one run may spend, as `300` (seconds), `5 min`, `2000 steps` or `10M tokens`. The
-    command finds it in `NIGHTLAB_BUDGET` and must keep to it.
+    experiment finds it in `NIGHTLAB_BUDGET` and must keep to it.
     """
 
     timeout: Seconds | None = None
