@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from nightlab.types import Metrics, Value
+from nightlab.types import Metrics, NightlabError, Value, one_line
+
+LAB = Path(__file__).parent.parent / "labs" / "governance"
+HARNESS = ("simulate.py", "world.py", "remembered.py", "steady.py")
+"""The files of the lab that an evaluation is made of."""
+
+_TIMEOUT = 300.0
+_MOST_SAID = 8_000_000
 
 
 @dataclass(frozen=True)
@@ -33,6 +46,8 @@ class World:
 
     `needs` are the reasons why it can't be run here (a model, the network); `ignored` are keys of
     its governance section that the simulator's loader drops; `metrics` are those of an evaluation.
+    `world` is a hash of all that is no lever, for `world:` in evaluation.yaml, and `repeatable`
+    says whether one seed came to the same twice, in one process and in a fresh one.
     """
 
     path: Path
@@ -44,27 +59,102 @@ class World:
     needs: Sequence[str] = ()
     ignored: Sequence[str] = ()
     metrics: Sequence[str] = ()
+    world: str = ""
+    repeatable: bool = True
 
 
 class Simulator:
     """`python simulate.py …` in a process of its own, a JSON document each."""
 
-    def __init__(self, script: Path, python: str) -> None:
+    def __init__(self, script: Path, python: str, timeout: float = _TIMEOUT) -> None:
         self.script = script
         self.python = python
+        self.timeout = timeout
 
     def check(self, scenario: Path) -> World:
         """Look at a scenario file. Raises NightlabError where it is none, or can't be run here."""
-        raise NotImplementedError
+        said = self._ask("check", str(scenario))
+        return World(path=scenario, **{name: said[name] for name in _OF_A_WORLD if name in said})
 
     def levers(
         self, scenario: Path, *, payoffs: bool = False, pinned: Sequence[str] = ()
     ) -> list[Lever]:
         """The levers that do something in the scenario, by a screening run."""
-        raise NotImplementedError
+        asked = [*(["--payoffs"] if payoffs else []), *(f"--pinned={name}" for name in pinned)]
+        said = self._ask("levers", str(scenario), *asked)
+        return [Lever(**each) for each in said["levers"]]
 
     def run(
         self, scenario: Path, epochs: int, steps: int, seed: int, settings: Any = None
     ) -> Metrics:
-        """One evaluation: every metric, of the last epoch and `pooled.`."""
-        raise NotImplementedError
+        """One evaluation: every metric, of the last epoch and `pooled.`.
+
+        With `settings`, a whole scenario as a mapping, those are run, not what the file says.
+        """
+        horizon = [f"--epochs={epochs}", f"--steps={steps}", f"--seed={seed}"]
+        given = ["--settings"] if settings is not None else []
+        said = self._ask("run", str(scenario), *horizon, *given, given=settings)
+        return {
+            name: float("nan") if value is None else float(value)
+            for name, value in said["metrics"].items()
+        }
+
+    def _ask(self, *arguments: str, given: Any = None) -> dict[str, Any]:
+        """The document that it prints. Raises NightlabError with the last line of its complaint."""
+        with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as printed:
+            asked.write(json.dumps(given).encode())
+            asked.seek(0)
+            with tempfile.TemporaryFile() as complained:
+                status = self._run(arguments, asked, printed, complained)
+                if status != 0:
+                    raise NightlabError(_last_line(complained) or f"simulate.py exits {status}")
+            printed.seek(0)
+            text = printed.read(_MOST_SAID + 1)
+        try:
+            document = json.loads(text) if len(text) <= _MOST_SAID else None
+        except (ValueError, RecursionError):
+            document = None
+        if not isinstance(document, dict):
+            raise NightlabError(f"{self.script} {arguments[0]} printed no JSON document")
+        return document
+
+    def _run(
+        self, arguments: Sequence[str], asked: IO[bytes], printed: IO[bytes], told: IO[bytes]
+    ) -> int:
+        command = [self.python, str(self.script), *arguments, "--json"]
+        environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=asked,
+                stdout=printed,
+                stderr=told,
+                env=environment,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise NightlabError(f"can't start {self.python}: {error.strerror}") from None
+        try:
+            return process.wait(self.timeout)
+        except subprocess.TimeoutExpired:
+            raise NightlabError(
+                f"simulate.py {arguments[0]} took longer than {self.timeout:.0f} seconds"
+            ) from None
+        finally:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+_OF_A_WORLD = (
+    "name", "epochs", "steps", "agents", "governance", "needs", "ignored", "metrics", "world",
+    "repeatable",
+)  # fmt: skip
+
+
+def _last_line(told: IO[bytes]) -> str:
+    """The last line of what was said, fit to be shown."""
+    told.seek(0, os.SEEK_END)
+    told.seek(max(0, told.tell() - 4000))
+    lines = told.read().decode(errors="replace").strip().splitlines()
+    return one_line(lines[-1], 400) if lines else ""
