@@ -14,6 +14,7 @@ from nightlab.types import NightlabError
 
 PROPOSERS = {
     "search": "nightlab.propose.search:SearchProposer",
+    "sparse": "nightlab.propose.sparse:SparseProposer",
     "random": "nightlab.propose.random:RandomProposer",
     "command": "nightlab.propose.command:CommandProposer",
     "model": "nightlab.propose.model:ModelProposer",
