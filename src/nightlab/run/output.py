@@ -94,7 +94,7 @@ def parse_number(text: str) -> float:
 def read_metrics(log: Path) -> Printed:
     """Every metric of a log, in bounded memory whatever its size."""
     found = Printed()
-    for line in _lines(log):
+    for line in read_lines(log):
         if line.startswith("{"):
             with suppress(ValueError, OverflowError, RecursionError):
                 _take_members(found, json.loads(line, object_pairs_hook=_Members))
@@ -129,13 +129,13 @@ def _is_fit(name: str) -> bool:
 def told_harness_changed(log: Path) -> str:
     """The reason of the last line `harness_changed: reason`, fit to be shown; "" without one."""
     told = ""
-    for line in _lines(log, whole=False):
+    for line in read_lines(log, whole=False):
         if match := _HARNESS_CHANGED.match(line):
             told = one_line(match["reason"], _LONGEST_REASON) or "no reason was given"
     return told
 
 
-def _lines(log: Path, whole: bool = True) -> Iterator[str]:
+def read_lines(log: Path, whole: bool = True) -> Iterator[str]:
     """Lines of a log, cut at carriage returns too, without colours.
 
     Over-long ones are skipped, or where they need not be `whole`, cut.
