@@ -240,7 +240,7 @@ class Repository:
             return subprocess.run(
                 ["git", *options, *words],
                 cwd=at or self.repo.workdir,
-                env={k: v for k, v in os.environ.items() if k not in _ELSEWHERE},
+                env=git_environment(),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 encoding="utf-8",
@@ -352,6 +352,11 @@ def is_on(git: Path, branch: str) -> bool:
 def file_digest(content: bytes) -> str:
     """Identity of a file's contents."""
     return blake2b(content, digest_size=16).hexdigest()
+
+
+def git_environment() -> dict[str, str]:
+    """The variables for a git that is to find the repository by its folder."""
+    return {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
 
 
 def git_is_installed() -> bool:

@@ -1,0 +1,130 @@
+"""`--auto-commit`: summary.json alone, as one commit of the repository that holds it."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from nightlab.change.repository import git_environment, git_is_installed
+from nightlab.types import NightlabError, one_line
+
+_UNFINISHED = {
+    "MERGE_HEAD": "a merge",
+    "CHERRY_PICK_HEAD": "a cherry-pick",
+    "REVERT_HEAD": "a revert",
+    "rebase-merge": "a rebase",
+    "rebase-apply": "a rebase",
+}
+"""What git keeps in its folder while something is half done, and what that is."""
+
+
+def commit_summary(summary: Path, metric: str, scenario_name: str) -> str:
+    """Commit the file alone; returns the commit's short name.
+
+    What else is staged stays staged and out of the commit, and the user's hooks run. Raises
+    NightlabError where that can't be done; then everything is as it was.
+    """
+    git = _Git(summary.parent.resolve(), summary.name)
+    git.check()
+    message = f"autoresearch: optimize {one_line(metric, 100)} on {one_line(scenario_name, 100)}"
+    is_new = bool(git.run("ls-files", "--error-unmatch", "--", git.name).returncode)
+    if is_new:
+        git.must("add", "--intent-to-add", "--", git.name)
+    try:
+        git.must("commit", "--quiet", "--only", "-m", message, "--", git.name)
+    except BaseException:
+        if is_new:
+            git.run("rm", "--cached", "--quiet", "--force", "--", git.name)
+        raise
+    return git.must("rev-parse", "--short", "HEAD").strip()
+
+
+@dataclass(frozen=True)
+class _Git:
+    """The git program in the folder of the file. Errors say what the file is and how to mend."""
+
+    folder: Path
+    name: str
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["git", "--literal-pathspecs", *words],
+            cwd=self.folder,
+            env=git_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+
+    def must(self, *words: str) -> str:
+        """Run it, or raise NightlabError with what git said."""
+        done = self.run(*words)
+        if done.returncode:
+            raise self.refusal(*_mistake(f"{done.stderr}\n{done.stdout}"))
+        return done.stdout
+
+    def refusal(self, why: str, mend: str) -> NightlabError:
+        return NightlabError(f"{self.name} was not committed: {why}; {mend}")
+
+    def check(self) -> None:
+        """Raise NightlabError where a commit of this file alone can't be made."""
+        if not git_is_installed():
+            raise self.refusal("git is not installed", "`apt install git`, or the like")
+        if not (self.folder / self.name).is_file():
+            raise self.refusal(f"it is not in {self.folder}", "run the tuning first")
+        self._check_repository()
+        self._check_branch()
+        self._check_file()
+        for who in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
+            if self.run("var", who).returncode:
+                mend = "`git config user.name NAME` and `git config user.email ADDRESS`"
+                raise self.refusal("git doesn't know who you are", mend)
+
+    def _check_repository(self) -> None:
+        found = self.run("rev-parse", "--is-inside-work-tree")
+        if found.returncode:
+            mend = "run `git init` there, or leave --auto-commit out"
+            why = f"{self.folder} is in no git repository ({_last(found.stderr)})"
+            raise self.refusal(why, mend)
+        if found.stdout.strip() != "true":
+            raise self.refusal(f"{self.folder} is in no checkout", "choose another --export-root")
+        git_folder = self.folder / self.must("rev-parse", "--git-dir").strip()
+        for name, what in _UNFINISHED.items():
+            if (git_folder / name).exists():
+                raise self.refusal(f"{what} is in progress", "finish it, or abort it, first")
+        if (git_folder / "index.lock").exists():
+            why = "another git process is at work, or has died"
+            raise self.refusal(why, f"wait for it, or remove {git_folder / 'index.lock'}")
+
+    def _check_branch(self) -> None:
+        if self.run("symbolic-ref", "--quiet", "HEAD").returncode:
+            raise self.refusal("HEAD is detached", "`git switch` to a branch first")
+        if self.run("rev-parse", "--verify", "--quiet", "HEAD").returncode:
+            mend = "make one first: `git commit --allow-empty -m start`"
+            raise self.refusal("the repository has no commit yet", mend)
+
+    def _check_file(self) -> None:
+        ignored = self.run("check-ignore", "--verbose", "--", self.name)
+        if ignored.returncode == 0:
+            rule = one_line(ignored.stdout.partition("\t")[0], 100)
+            mend = "take the rule out, add the file with `git add -f`, or leave --auto-commit out"
+            raise self.refusal(f"git ignores it, by {rule}", mend)
+        if not self.must("status", "--porcelain", "--", self.name).strip():
+            raise self.refusal("it is committed already", "nothing in it has changed since")
+
+
+def _mistake(said: str) -> tuple[str, str]:
+    """What git's words mean, and the mend."""
+    if "index.lock" in said:
+        return "another git process is at work, or has died", "wait, or remove its index.lock"
+    return f"git says {_last(said)!r}", "mend that, or commit it by hand"
+
+
+def _last(said: str) -> str:
+    """The line of git's words that tells the most: the first of its own, else the last."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    own = (line for line in lines if line.startswith(("fatal:", "error:")))
+    return one_line(next(own, lines[-1] if lines else "nothing"))
