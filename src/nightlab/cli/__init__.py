@@ -14,6 +14,7 @@ from nightlab.cli import (
     agent,
     check,
     export,
+    governance,
     idea,
     imports,
     init,
@@ -48,6 +49,7 @@ app.command("merge")(merge.merge)
 app.add_typer(export.app, name="export")
 app.command("import")(imports.import_results)
 app.add_typer(agent.app, name="agent")
+app.add_typer(governance.app, name="governance")
 
 
 def _version(wanted: bool) -> None:

@@ -99,13 +99,23 @@ class Simulator:
             for name, value in said["metrics"].items()
         }
 
+    def shown(self, *arguments: str) -> str:
+        """What it prints for people. Raises NightlabError with the last line of its complaint."""
+        with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as complained:
+            with Path(os.devnull).open("rb") as nothing:
+                status = self._run(arguments, nothing, printed, complained)
+            if status != 0:
+                raise NightlabError(_last_line(complained) or f"simulate.py exits {status}")
+            printed.seek(0)
+            return printed.read(_MOST_SAID).decode(errors="replace")
+
     def _ask(self, *arguments: str, given: Any = None) -> dict[str, Any]:
         """The document that it prints. Raises NightlabError with the last line of its complaint."""
         with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as printed:
             asked.write(json.dumps(given).encode())
             asked.seek(0)
             with tempfile.TemporaryFile() as complained:
-                status = self._run(arguments, asked, printed, complained)
+                status = self._run([*arguments, "--json"], asked, printed, complained)
                 if status != 0:
                     raise NightlabError(_last_line(complained) or f"simulate.py exits {status}")
             printed.seek(0)
@@ -121,7 +131,7 @@ class Simulator:
     def _run(
         self, arguments: Sequence[str], asked: IO[bytes], printed: IO[bytes], told: IO[bytes]
     ) -> int:
-        command = [self.python, str(self.script), *arguments, "--json"]
+        command = [self.python, str(self.script), *arguments]
         environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
         try:
             process = subprocess.Popen(

@@ -1,0 +1,99 @@
+"""Before a tuning: is the world fit, which levers move, how active is it, is a seed repeatable."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from nightlab.governance.best import write_best
+from nightlab.governance.mutation import TUNABLES
+from nightlab.governance.objective import Objective, check_metrics, with_floor
+from nightlab.governance.place import LAB, Place
+from nightlab.governance.program import program_of
+from nightlab.governance.question import SEED_LEVERS, Question
+from nightlab.governance.record import lever as lever_of
+from nightlab.governance.simulator import Lever, Simulator, World
+from nightlab.program.problem import did_you_mean
+from nightlab.types import Metrics, NightlabError, one_line
+
+Say = Callable[[str], None]
+
+
+def lay_study(
+    place: Place, question: Question, objective: Objective, python: str, warn: Say
+) -> None:
+    """Lay the study of a tuning. Raises NightlabError for a world or levers that can't be tuned."""
+    place.check_free()
+    simulator = Simulator(LAB / "simulate.py", python)
+    worlds = [simulator.check(path) for path in question.scenarios]
+    check_metrics(objective, worlds[0].metrics)
+    _look_at(worlds, warn)
+    levers = chosen(question, simulator.levers(question.scenario, payoffs=question.payoffs))
+    measured = [
+        simulator.run(path, question.epochs, question.steps, seed)
+        for path in question.scenarios
+        for seed in question.seeds
+    ]
+    policy, added = with_floor(objective.policy, _mean(measured, _activity(objective)))
+    if added:
+        warn(
+            f"the objective has no activity floor, and nobody dealing is not toxic; added: {added}"
+        )
+    with tempfile.TemporaryDirectory(prefix="nightlab-") as folder:
+        copy = Path(folder) / "scenario.yaml"
+        write_best(question.scenario, {lever.name: lever.value for lever in levers}, copy)
+        scenario = copy.read_bytes()
+    place.lay(question, policy, program_of(question, levers, policy), scenario)
+
+
+def chosen(question: Question, levers: Sequence[Lever]) -> list[Lever]:
+    """The levers that are to move: all that do something, upstream's eight, or those named.
+
+    Raises NightlabError for a name that is no lever of the scenario, and where none is left.
+    """
+    by_name = {lever.name: lever for lever in levers}
+    wanted = tuple(lever_of(name) for name in question.levers)
+    if wanted == (SEED_LEVERS,):
+        wanted = tuple(name for name in TUNABLES if name in by_name)
+    elif wanted == ("all",):
+        wanted = tuple(by_name)
+    for option, names in (("levers", wanted), ("pin", question.pinned)):
+        for name in map(lever_of, names):
+            if name not in by_name:
+                known = did_you_mean(name, by_name)
+                raise NightlabError(
+                    f"--{option}: {name} does nothing in {question.scenario.name}{known};"
+                    f" `nightlab governance levers {question.scenario}` lists those that do"
+                )
+    pinned = {lever_of(name) for name in question.pinned}
+    if not set(wanted) - pinned:
+        raise NightlabError(
+            f"no lever of {question.scenario.name} may move; widen --levers or --pin"
+        )
+    needed = {toggle for name in wanted for toggle in by_name[name].when}
+    return [lever for lever in levers if lever.name in {*wanted, *needed}]
+
+
+def _look_at(worlds: Sequence[World], warn: Say) -> None:
+    """Raise NightlabError for a world that can't be run here, and warn of what is odd."""
+    for world in worlds:
+        if world.needs:
+            raise NightlabError(f"{world.path}: it needs {one_line(', '.join(world.needs), 200)}")
+        if not world.repeatable:
+            warn(
+                f"{world.path.name}: one seed did not come to the same twice; pairs are worth less"
+            )
+        if world.ignored:
+            names = one_line(", ".join(world.ignored[:5]), 120)
+            warn(f"{world.path.name}: the simulator ignores {names} of its governance section")
+
+
+def _activity(objective: Objective) -> str:
+    pooled = objective.policy.metric.startswith("pooled.")
+    return "pooled.accepted_interactions" if pooled else "accepted_interactions"
+
+
+def _mean(measured: Sequence[Metrics], name: str) -> float:
+    values = [metrics[name] for metrics in measured if name in metrics]
+    return sum(values) / len(values) if values else 0.0

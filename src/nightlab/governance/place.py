@@ -1,0 +1,178 @@
+"""Where a tuning lives: the export root, and the study that is laid below it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nightlab.governance.question import Question, differences
+from nightlab.governance.record import SECTION
+from nightlab.governance.simulator import Lever
+from nightlab.program.policy import Policy
+from nightlab.remember.replace import replace_file
+from nightlab.types import Direction, NightlabError
+
+LAB = Path(__file__).parent.parent / "labs" / "governance"
+"""The ready-made study; its simulate.py is what every tuning measures with."""
+
+_OURS = ("summary.json", "best.yaml", "report.md", "iterations", "study")
+
+
+@dataclass(frozen=True)
+class Place:
+    """The folder that `--export-root` names."""
+
+    root: Path
+
+    @property
+    def study(self) -> Path:
+        """A study of Nightlab's own, a repository of its own."""
+        return self.root / "study"
+
+    @property
+    def summary(self) -> Path:
+        """The ledger, in upstream's keys."""
+        return self.root / "summary.json"
+
+    @property
+    def best(self) -> Path:
+        """The best configuration, a whole scenario file."""
+        return self.root / "best.yaml"
+
+    @property
+    def iterations(self) -> Path:
+        """A folder per iteration."""
+        return self.root / "iterations"
+
+    @property
+    def report(self) -> Path:
+        """What held, for people."""
+        return self.root / "report.md"
+
+    @property
+    def scenario(self) -> Path:
+        """The study's own copy of the scenario, in which levers move."""
+        return self.study / "scenario.yaml"
+
+    @property
+    def script(self) -> Path:
+        """The study's own copy of simulate.py."""
+        return self.study / "simulate.py"
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether a tuning was begun here; one that broke off while it was laid was not."""
+        return (self.study / "question.json").is_file()
+
+    def check_same(self, question: Question) -> None:
+        """Raise NightlabError where what is asked is not what was begun here."""
+        try:
+            known: dict[str, Any] = json.loads((self.study / "question.json").read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise NightlabError(
+                f"{self.study}/question.json can't be read ({error}); begin afresh with --new"
+            ) from None
+        other = differences(question.fingerprint(), known)
+        if other:
+            raise NightlabError(
+                f"{self.root} holds a tuning with another {', '.join(other[:3])}; numbers would not"
+                " compare: take it back, begin afresh with --new, or name another --export-root"
+            )
+
+    def check_free(self) -> None:
+        """Raise NightlabError where files that are none of ours would be written over."""
+        if self.root.exists() and not self.root.is_dir():
+            raise NightlabError(f"{self.root} is a file; name a folder with --export-root")
+        there = [name for name in _OURS if (self.root / name).exists()]
+        foreign = [name for name in there if name != "study" or any(self.study.iterdir())]
+        if foreign:
+            raise NightlabError(
+                f"{self.root / foreign[0]} is there already, and is of no tuning that could go on;"
+                " --new puts it aside, or name another --export-root"
+            )
+
+    def put_aside(self) -> Path | None:
+        """Move what is here into a folder beside it, `before-1`. Returns it, None for nothing."""
+        there = [self.root / name for name in _OURS if (self.root / name).exists()]
+        if not there:
+            return None
+        number = 1
+        while (self.root / f"before-{number}").exists():
+            number += 1
+        aside = self.root / f"before-{number}"
+        aside.mkdir(parents=True)
+        for path in there:
+            path.rename(aside / path.name)
+        return aside
+
+    def lay(self, question: Question, policy: Policy, program: str, scenario: bytes) -> None:
+        """Write the study's files and commit them; `question.json` last."""
+        from nightlab.change.repository import init_repository
+
+        self._clear_torn()
+        self.study.mkdir(parents=True, exist_ok=True)
+        replace_file(self.root / ".gitignore", ["/study/\n/before-*/\n"])
+        for path in LAB.glob("*.py"):
+            shutil.copyfile(path, self.study / path.name)
+        self.scenario.write_bytes(scenario)
+        for name, path in self._family(question.scenarios[1:]):
+            target = self.study / name
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(path, target)
+        replace_file(self.study / "evaluation.yaml", [self._evaluation(question, policy)])
+        replace_file(self.study / "program.md", [program])
+        init_repository(self.study, f"tuning of {question.scenario.name}")
+        replace_file(
+            self.study / "question.json", [json.dumps(question.fingerprint(), indent=1), "\n"]
+        )
+
+    def _clear_torn(self) -> None:
+        """Take away a study that broke off while it was laid: nothing was measured in it."""
+        if self.study.exists() and not self.is_begun:
+            shutil.rmtree(self.study)
+
+    def _family(self, scenarios: Sequence[Path]) -> list[tuple[str, Path]]:
+        return [(f"family/{n}-{path.name}", path) for n, path in enumerate(scenarios, 2)]
+
+    def _evaluation(self, question: Question, policy: Policy) -> str:
+        """evaluation.yaml: what simulate.py reads besides the scenario."""
+        lines = [f"epochs: {question.epochs}", f"steps: {question.steps}"]
+        names = [name for name, _ in self._family(question.scenarios[1:])]
+        if names:
+            side = "lower" if policy.direction is Direction.MINIMIZE else "higher"
+            better = {policy.metric.removeprefix("pooled."): side}
+            lines += [f"scenarios: {json.dumps(names)}", f"combine: {question.combine}"]
+            lines += [f"better: {json.dumps(better)}"]
+        if question.payoffs:
+            lines.append("payoffs: true")
+        if question.replays:
+            lines.append(f"replays: {question.replays}")
+        return "\n".join(lines) + "\n"
+
+
+def space_of(levers: Sequence[Lever]) -> dict[str, dict[str, Any]]:
+    """The parameter space of the levers, as program.md writes one."""
+    named = {lever.name for lever in levers}
+    space: dict[str, dict[str, Any]] = {}
+    for lever in levers:
+        entry: dict[str, Any] = {"type": lever.type}
+        if lever.low is not None and lever.high is not None:
+            whole = lever.type == "int"
+            entry["low"] = int(lever.low) if whole else lever.low
+            entry["high"] = int(lever.high) if whole else lever.high
+        when = {dotted(name): value for name, value in lever.when.items() if name in named}
+        if when:
+            entry["when"] = when
+        if lever.tag:
+            entry["tags"] = [lever.tag]
+        space[dotted(lever.name)] = entry
+    return space
+
+
+def dotted(name: str) -> str:
+    """A lever's place in the scenario file: `governance.audit_probability`."""
+    return name if "." in name else f"{SECTION}{name}"

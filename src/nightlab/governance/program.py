@@ -1,0 +1,80 @@
+"""The program.md of a tuning's own study."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from nightlab.governance.place import dotted, space_of
+from nightlab.governance.question import Question
+from nightlab.governance.simulator import Lever
+from nightlab.program.edit import space_lines
+from nightlab.program.policy import Policy
+
+_PROGRAM = """\
+# Tune the governance of {scenario}
+
+Laid by `nightlab governance tune`. Each trial moves levers of the `governance` section of
+`scenario.yaml`; `simulate.py` runs the simulation {epochs} epochs of {steps} steps for each seed.
+
+```yaml
+change:
+  keys: scenario.yaml
+  pinned: {pinned}
+  space:
+    {space}
+propose: {propose}
+run:
+  call: simulate:evaluate
+  budget: {budget} steps
+  timeout: 10 min
+  seeds: {seeds}
+  parallel: {parallel}
+judge: {judge}
+{stop}```
+
+```policy
+{policy}
+```
+"""
+
+_PROPOSERS = {"seed": "nightlab.governance.mutation:Mutation"}
+
+
+def program_of(question: Question, levers: Sequence[Lever], policy: Policy) -> str:
+    """The whole text."""
+    known = {lever.name for lever in levers}
+    pinned = [dotted(name) for name in question.pinned if name in known]
+    return _PROGRAM.format(
+        scenario=question.scenario.stem,
+        epochs=question.epochs,
+        steps=question.steps,
+        pinned=json.dumps(pinned),
+        space=space_lines(space_of(levers)),
+        propose=json.dumps(_propose(question)),
+        budget=question.epochs * question.steps,
+        seeds=json.dumps(list(question.seeds)),
+        parallel=question.parallel,
+        judge=json.dumps(_judge(question)),
+        stop=f"stop: {{plateau: {question.plateau}}}\n" if question.plateau else "",
+        policy="\n".join(policy.sentences()),
+    )
+
+
+def _propose(question: Question) -> dict[str, object]:
+    name = _PROPOSERS.get(question.propose, question.propose)
+    found: dict[str, object] = {"with": name, "seed": question.random_seed}
+    if question.propose in ("sparse", "search"):
+        found["at_once"] = question.at_once
+    return found
+
+
+def _judge(question: Question) -> dict[str, object]:
+    found: dict[str, object] = {"keep": question.keep, "confirm": question.confirm}
+    if question.keep == "evidence":
+        found["panel"] = question.panel
+    if question.validate:
+        found["validate"] = {"every": question.validate, "times": 3, "seeds": 4}
+    else:
+        found["validate"] = "off"
+    return found
