@@ -28,14 +28,14 @@ def commit_summary(summary: Path, metric: str, scenario_name: str) -> str:
     git = _Git(summary.parent.resolve(), summary.name)
     git.check()
     message = f"autoresearch: optimize {one_line(metric, 100)} on {one_line(scenario_name, 100)}"
-    is_new = bool(git.run("ls-files", "--error-unmatch", "--", git.name).returncode)
+    is_new = bool(git.run("ls-files", "--error-unmatch", "--", git.only).returncode)
     if is_new:
-        git.must("add", "--intent-to-add", "--", git.name)
+        git.must("add", "--intent-to-add", "--", git.only)
     try:
-        git.must("commit", "--quiet", "--only", "-m", message, "--", git.name)
+        git.must("commit", "--quiet", "--only", "-m", message, "--", git.only)
     except BaseException:
         if is_new:
-            git.run("rm", "--cached", "--quiet", "--force", "--", git.name)
+            git.run("rm", "--cached", "--quiet", "--force", "--", git.only)
         raise
     return git.must("rev-parse", "--short", "HEAD").strip()
 
@@ -47,9 +47,14 @@ class _Git:
     folder: Path
     name: str
 
+    @property
+    def only(self) -> str:
+        """The file as a pathspec that means no other."""
+        return f":(literal){self.name}"
+
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            ["git", "--literal-pathspecs", *words],
+            ["git", *words],
             cwd=self.folder,
             env=git_environment(),
             stdin=subprocess.DEVNULL,
@@ -112,7 +117,7 @@ class _Git:
             rule = one_line(ignored.stdout.partition("\t")[0], 100)
             mend = "take the rule out, add the file with `git add -f`, or leave --auto-commit out"
             raise self.refusal(f"git ignores it, by {rule}", mend)
-        if not self.must("status", "--porcelain", "--", self.name).strip():
+        if not self.must("status", "--porcelain", "--", self.only).strip():
             raise self.refusal("it is committed already", "nothing in it has changed since")
 
 
