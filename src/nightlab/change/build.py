@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from nightlab.change import Edits, Files, Refused, Surface, some
-from nightlab.change.about import find_parts
+from nightlab.change.about import Part, find_parts
 from nightlab.change.about.topics import count_topics, topic_of_parameter
 from nightlab.change.normal import diff_fingerprint, digest, line_count, normal_form
 from nightlab.change.overlay import Overlay
@@ -66,6 +66,8 @@ class Builder:
             self.bounds.check(edits, incumbent)
         parameters = self._read(edits, incumbent)
         self._holds(idea, parameters, incumbent)
+        if bounded:
+            self._counts(idea, edits, parameters, incumbent)
         diff = "".join(self.diff(path, incumbent.get(path), new) for path, new in edits.items())
         return Change(
             idea=idea,
@@ -88,14 +90,16 @@ class Builder:
                 Counter(topic_of_parameter(n, self.space.parameters) for n in idea.parameters)
             )
         try:
-            parts = [
-                part
-                for path, new in edits.items()
-                for part in find_parts(path, incumbent.get(path), new, self.space.parameters)
-            ]
+            return count_topics(self._parts(edits, incumbent))
         except NightlabError:  # what does not compile is refused elsewhere
             return {}
-        return count_topics(parts)
+
+    def _parts(self, edits: Edits, incumbent: Files) -> list[Part]:
+        return [
+            part
+            for path, new in edits.items()
+            for part in find_parts(path, incumbent.get(path), new, self.space.parameters)
+        ]
 
     def _applied(self, idea: Idea, incumbent: Files) -> Edits:
         try:
@@ -116,6 +120,23 @@ class Builder:
         moved = [name for name in idea.hold if parameters.get(name) != before.get(name)]
         if moved:
             raise Refused(f"it moves {', '.join(moved)}, which was to be held fixed")
+
+    def _counts(
+        self, idea: Idea, edits: Edits, parameters: Parameters, incumbent: CommittedFiles
+    ) -> None:
+        """Refuse values that can't count: out of range in a bounded text, or switched off."""
+        before, space = self._read({}, incumbent), self.space
+        moved = {n: v for n, v in parameters.items() if n in space and before.get(n) != v}
+        outside = space.out_of_range(moved) if self.bounds.bound(edits) else []
+        if outside:
+            raise Refused("; ".join(outside))
+        off = [space.parameters[name].waits_for(parameters) for name in moved]
+        if not all(off) or not moved:
+            return
+        parts = [] if not idea.files else self._parts(edits, incumbent)
+        if all(part.names and part.names <= moved.keys() for part in parts):
+            (name, _), *_ = moved.items()
+            raise Refused(f"{name} has no effect while {off[0]} is {parameters.get(off[0])}")
 
     def _differs(self, edits: Edits, incumbent: Files) -> None:
         """Refuse an edit that only moves comments and layout."""

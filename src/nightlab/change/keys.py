@@ -15,6 +15,9 @@ from nightlab.program.edit import replace_value
 from nightlab.program.problem import did_you_mean, yaml_mistake
 from nightlab.types import Idea, NightlabError, Value
 
+_MOST = 100_000
+_DEEPEST = 100
+
 
 class KeysSurface:
     """Scalars of a YAML or JSON file, named by dotted path (`governance.audit_probability`)."""
@@ -41,7 +44,7 @@ class KeysSurface:
         """Two parameters must not be one value: moving the first would move the second."""
         if b"*" not in content or b"&" not in content:
             return
-        root = _compose(self.file, content.decode("utf-8"))
+        root = compose(self.file, content.decode("utf-8"))
         owners: dict[int, str] = {}
         for name in self.names:
             place = _place(root, name)
@@ -62,7 +65,7 @@ class KeysSurface:
             raise Refused(f"{self.file} may not be deleted")
         text = files[self.file].decode("utf-8")
         known = flatten(load_mapping(self.file, files[self.file]))
-        root = _compose(self.file, text)
+        root = compose(self.file, text)
         found = {name: _place(root, name) for name in ours}
         places = {name: place for name, place in found.items() if place and name in known}
         missing = [name for name in ours if name not in places]
@@ -77,15 +80,40 @@ class KeysSurface:
 
 
 @lru_cache(maxsize=64)
-def load_mapping(file: str, content: bytes) -> dict[str, Any]:
-    """The whole file as plain data. Raises NightlabError where it isn't a mapping."""
+def load_mapping(file: str, content: bytes, version: str = "1.2") -> dict[str, Any]:
+    """The whole file as plain data, by a version of YAML.
+
+    Raises NightlabError where it isn't a mapping, or has no end.
+    """
+    yaml = YAML(typ="safe", pure=True)
+    if version != "1.2":
+        yaml.version = version
     try:
-        data = YAML(typ="safe", pure=True).load(content.decode("utf-8"))
+        data = yaml.load(content.decode("utf-8"))
     except (YAMLError, ValueError) as error:
         raise NightlabError(f"{file} is not valid: {yaml_mistake(error)}") from None
+    except RecursionError:
+        raise NightlabError(f"{file} is not valid: it is nested too deeply") from None
     if not isinstance(data, dict):
         raise NightlabError(f"{file} must be a mapping of names to values")
+    if not _has_an_end(data):
+        raise NightlabError(f"{file} holds more than {_MOST:,} values, or is nested too deeply")
     return data
+
+
+def _has_an_end(data: object) -> bool:
+    """Whether it can be walked through: anchors may stand for very much, and for themselves."""
+    left, count = [(data, 0)], 1
+    while left:
+        value, depth = left.pop()
+        if not isinstance(value, (dict, list)):
+            continue
+        count += len(value)
+        if count > _MOST or depth > _DEEPEST:
+            return False
+        inner = value.values() if isinstance(value, dict) else value
+        left += [(each, depth + 1) for each in inner]
+    return True
 
 
 def flatten(data: dict[str, Any], prefix: str = "") -> dict[str, Value]:
@@ -110,7 +138,8 @@ def format_scalar(value: Value) -> str:
 
 
 @lru_cache(maxsize=8)
-def _compose(file: str, text: str) -> Node | None:
+def compose(file: str, text: str) -> Node | None:
+    """The nodes of a YAML text, each with its place. Raises Refused where it is none."""
     try:
         node: Node | None = YAML(typ="safe", pure=True).compose(text)
     except YAMLError as error:

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 
 from nightlab.change import Edits, Files, Refused
 from nightlab.change.about import Part, find_parts
+from nightlab.change.about.pieces import Kind
 from nightlab.change.settings import ChangeSettings
+from nightlab.change.within import check_within
+from nightlab.program.mechanism import are_one, told
 from nightlab.program.space import Parameter, Scope
 from nightlab.types import NightlabError
 
@@ -16,20 +19,40 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a change may be about. `pinned` names never move, whatever the scope."""
+    """What a change may be about. `pinned` names never move, whatever the scope.
+
+    Of the file `keys`, an edit may move what lies `within` some paths, or everything where there
+    are none. With `one_mechanism` the values that it moves have something in common.
+    """
 
     scope: Scope = "all"
     space: Mapping[str, Parameter] = field(default_factory=dict)
     pinned: frozenset[str] = frozenset()
+    keys: str | None = None
+    within: tuple[str, ...] = ()
+    one_mechanism: bool = False
 
     @classmethod
     def of(cls, settings: ChangeSettings) -> Bounds:
         """The bounds that the settings draw."""
-        return cls(settings.scope, settings.space, frozenset(settings.pinned))
+        return cls(
+            settings.scope,
+            settings.space,
+            frozenset(settings.pinned),
+            settings.keys,
+            settings.within,
+            settings.one_mechanism,
+        )
+
+    def bound(self, edits: Edits) -> bool:
+        """Whether these are edits of a text that is held to some of its sections."""
+        return bool(self.within) and self.keys in edits
 
     def check(self, edits: Edits, files: Files) -> None:
         """Raise Refused for edits of these files that are outside, naming each part that is."""
-        if self.scope == "all" and not self.pinned:
+        if self.keys and self.bound(edits):
+            check_within(self.keys, files.get(self.keys, b"{}"), edits[self.keys], self.within)
+        if self.scope == "all" and not self.pinned and not self.one_mechanism:
             return
         try:
             parts = [
@@ -45,6 +68,15 @@ class Bounds:
         outside = [part for part in parts if not self.allows(part)]
         if outside:
             raise Refused(self._told(outside, len({part.path for part in parts}) > 1))
+        if self.one_mechanism:
+            self._check_mechanism(parts)
+
+    def _check_mechanism(self, parts: list[Part]) -> None:
+        """Values count; what code does is not asked."""
+        values = (part for part in parts if part.kind is Kind.VALUE)
+        names = sorted({name for part in values for name in part.names})
+        if not are_one(names, self.space):
+            raise Refused(f"one mechanism a change, and this mixes {told(names, self.space)}")
 
     def allows(self, part: Part) -> bool:
         """Whether a part of a change is within the scope."""

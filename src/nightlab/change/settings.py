@@ -43,6 +43,18 @@ class ChangeSettings(Section):
     pinned: tuple[str, ...] = ()
     """Names of the space that never move, as `[DEPTH]`."""
 
+    within: tuple[str, ...] = ()
+    """Dotted paths of the `keys` file below which its text may be edited, as `[governance]`.
+
+    For a file that is also among `files`. Below them values may move, and keys may come and go; a
+    value stays of its type, and one of the space in its range. Everything else in the file stays.
+    """
+
+    one_mechanism: bool = False
+    """Whether the parameters that one change moves must have a tag in common: a toggle, and what it
+    switches on. One without a tag, or outside the space, counts by the first word of its name.
+    """
+
     scope: Scope = "all"
     """What a change may be about, of the space and of code alike. `hyperparameters`: values of
     constants alone. `architecture` and `optimizer`: constants with that tag or such a name, and the
@@ -86,6 +98,7 @@ class ChangeSettings(Section):
         for name, path in (("block", self.block), ("keys", self.keys)):
             if path and self.files and not any(fnmatchcase(path, f) for f in self.files):
                 raise ValueError(f"{name}: {path} is not among `files`, which bound every edit")
+        self._sections_are_of_a_file()
         if self.space and not (self.block or self.keys):
             raise ValueError(
                 "`space` needs a place for its values: `block: train.py` or `keys: parameters.yaml`"
@@ -94,6 +107,20 @@ class ChangeSettings(Section):
         if self.space and unknown:
             raise ValueError(f"pinned names are not in the space: {', '.join(unknown)}")
         return self
+
+    def _sections_are_of_a_file(self) -> None:
+        """Raise ValueError for a `within` that bounds nothing, or leaves the space out."""
+        if self.within and not self.keys:
+            raise ValueError("`within` needs the file that it is about: `keys: parameters.yaml`")
+        held = [name for name in self.space if self.block is None or "." in name]
+        outside = [name for name in held if not self._is_within(name)]
+        if self.within and outside:
+            raise ValueError(
+                f"{outside[0]} is in the space, and not below {' or '.join(self.within)}"
+            )
+
+    def _is_within(self, name: str) -> bool:
+        return any(name == path or name.startswith(f"{path}.") for path in self.within)
 
     def free(self) -> Space:
         """The parameters that `scope` and `pinned` leave to the search."""

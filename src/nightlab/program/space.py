@@ -31,11 +31,15 @@ class _Parameter(BaseModel):
 
     def active(self, values: Mapping[str, Any]) -> bool:
         """Whether the conditions hold, so that the value has an effect at all."""
+        return not self.waits_for(values)
+
+    def waits_for(self, values: Mapping[str, Any]) -> str:
+        """The first parameter that must have another value before this one counts, "" for none."""
         for name, wanted in self.when.items():
             allowed = wanted if isinstance(wanted, list) else [wanted]
             if values.get(name) not in allowed:
-                return False
-        return True
+                return name
+        return ""
 
 
 class _Number(_Parameter):

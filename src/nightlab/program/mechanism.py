@@ -1,0 +1,43 @@
+"""Mechanisms: which parameters belong together, by their tags or by their names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from nightlab.program.space import Parameter
+
+_SHOWN = 3
+
+
+def mechanisms(name: str, space: Mapping[str, Parameter]) -> frozenset[str]:
+    """What a parameter belongs to: its tags, else the first word of its name.
+
+    `governance.audit_probability` belongs to `audit`, and so does a toggle with that tag.
+    """
+    tags = space[name].tags if name in space else ()
+    last = name.rpartition(".")[2]
+    words = [word for word in re.split(r"[\W_]+", last) if word]
+    return frozenset(tags) or frozenset((words[0].lower() if words else name,))
+
+
+def are_one(names: Iterable[str], space: Mapping[str, Parameter]) -> bool:
+    """Whether all these parameters have a mechanism in common."""
+    found = [mechanisms(name, space) for name in names]
+    return not found or bool(frozenset.intersection(*found))
+
+
+def grouped(names: Iterable[str], space: Mapping[str, Parameter]) -> dict[str, list[str]]:
+    """Parameters by their mechanism, in the order of the names."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(" and ".join(sorted(mechanisms(name, space))), []).append(name)
+    return groups
+
+
+def told(names: Iterable[str], space: Mapping[str, Parameter]) -> str:
+    """`audit (a.audit_rate), tax (a.tax_rate)`: the first few, for people."""
+    groups = grouped(names, space)
+    shown = [f"{group} ({', '.join(each[:_SHOWN])})" for group, each in groups.items()]
+    more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+    return ", ".join(shown[:_SHOWN]) + more
