@@ -1,8 +1,7 @@
-"""--auto-commit: that file alone, or an error that tells the mend, and never something half done."""
+"""--auto-commit: that file alone, or an error that tells the mend, and nothing half done."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -208,10 +207,10 @@ def test_a_merge_in_progress(user: Path) -> None:
 
 
 def test_a_lock_on_the_index(user: Path) -> None:
-    before = os.listdir(user / ".git")
+    before = sorted((user / ".git").iterdir())
     (user / ".git/index.lock").write_text("")
     with pytest.raises(NightlabError, match="another git process is at work"):
         commit(user)
     (user / ".git/index.lock").unlink()
-    assert os.listdir(user / ".git") == before
+    assert sorted((user / ".git").iterdir()) == before
     commit(user)

@@ -9,7 +9,7 @@ from nightlab.program.document import Block, parse_document
 from nightlab.program.policy import Policy, parse_objective, parse_policy
 from nightlab.types import NightlabError
 
-_KEYWORD = re.compile(r"^[ \t]*(PRIMARY|REQUIRE|GUARDRAILS|PREFER)\s*:", re.IGNORECASE)
+_KEYWORD = re.compile(r"^[ \t]*((?i:PRIMARY|REQUIRE|PREFER)|GUARDRAILS)\s*:")
 _LIKE_A_RULE = re.compile(r"^[ \t]*[A-Z]{3,}\s*:")
 _SENTENCE_TAGS = ("policy", "text", "txt", "")
 _FORM_TAGS = ("yaml", "json", "")
@@ -41,10 +41,8 @@ def _policy_of(text: str, file: str) -> Policy:
     if said:
         first = next((block for block in said if block.tag == "policy"), said[0])
         return parse_policy(first.text, file, first.line)
-    formal = (b for b in fences if b.tag in _FORM_TAGS and "primary_metric" in b.text)
-    if block := next(formal, None):
-        return parse_objective(block.text, file)
-    if any(_KEYWORD.match(line) for line in document.prose.splitlines()):
+    is_form = any(b.tag in _FORM_TAGS and "primary_metric" in b.text for b in fences)
+    if not is_form and any(_KEYWORD.match(line) for line in document.prose.splitlines()):
         return parse_policy(_without_preface(text), file)
     return parse_objective(text, file)
 

@@ -326,8 +326,9 @@ def _load_objective(text: str, file: str) -> Mapping[str, Any]:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
-    document = parse_document(text)
-    fenced = next((b.text for b in document.blocks if b.tag in ("yaml", "json", "")), None)
+    fences = [b.text for b in parse_document(text).blocks if b.tag in ("yaml", "json", "")]
+    named = (fence for fence in fences if "primary_metric" in fence)
+    fenced = next(named, fences[0] if fences else None)
     try:
         data = YAML(typ="safe", pure=True).load(StringIO(fenced if fenced is not None else text))
     except (YAMLError, ValueError) as error:
