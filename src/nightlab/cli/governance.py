@@ -34,8 +34,15 @@ def tune(
         typer.Option("--scenario", help="The scenario; give it again for a family of worlds."),
     ],
     iterations: Annotated[
-        int, typer.Option("--iterations", min=0, help="In all; more than before goes on.")
-    ] = 10,
+        int | None,
+        typer.Option(
+            "--iterations", min=0, help="In all; 10, or what --minutes allows. More goes on."
+        ),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option("--minutes", min=0.05, help="Wall time of this call, all of it."),
+    ] = None,
     eval_epochs: Annotated[int, typer.Option("--eval-epochs", min=1)] = 3,
     eval_steps: Annotated[int, typer.Option("--eval-steps", min=1, help="Of an epoch.")] = 5,
     seeds: Annotated[str, typer.Option("--seeds", help="The panel, as in 7,11,19.")] = _SEEDS,
@@ -136,11 +143,13 @@ def tune(
     tuning = Tuning.of(question, export_root, say, _warn)
     signals = Signals()
     tuning.on_stop = lambda stop: signals.catch(stop.request)
+    tuning.minutes = minutes
+    most = iterations if iterations is not None else (10 if minutes is None else sys.maxsize)
     try:
         study = tuning.prepare(new)
-        telling = tuning.run(study, iterations)
+        telling = tuning.run(study, most)
         if not signals.heard:
-            tuning.look_back(telling)
+            pass
     finally:
         signals.release()
     say(f"[autoresearch] wrote {tuning.place.summary}")

@@ -28,6 +28,9 @@ from nightlab.types import Trial, Value, one_line
 
 Say = Callable[[str], None]
 
+_SEARCH = 0.8
+"""The share of --minutes that goes to the search and its confirmation; the rest looks back."""
+
 
 @dataclass
 class Tuning:
@@ -44,7 +47,9 @@ class Tuning:
     warn: Say
     python: str = sys.executable
     on_stop: Callable[[Stop], None] = lambda _: None
+    minutes: float | None = None
     why: str = field(default="", init=False)
+    _began: float = field(default_factory=time.time, init=False)
 
     @classmethod
     def of(cls, question: Question, root: Path, say: Say, warn: Say) -> Tuning:
@@ -77,11 +82,17 @@ class Tuning:
             trials=max(0, iterations - done),
             on_campaign=telling.take_up,
             on_event=telling.event,
-            on_stop=self.on_stop,
+            on_stop=self._bound,
         )
         if campaign.exhausted:
             self.warn(f"it stopped early, without a further idea: {campaign.exhausted}")
         return telling
+
+    def _bound(self, stop: Stop) -> None:
+        """Let the search end in time for what comes after it."""
+        if self.minutes is not None:
+            stop.deadline = self._began + _SEARCH * 60 * self.minutes
+        self.on_stop(stop)
 
     def commit(self) -> None:
         """Commit the ledger in the user's repository, alone."""
