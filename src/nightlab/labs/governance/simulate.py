@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from remembered import Answers, watched
+from steady import restart
 from world import World, fields, ignored, nearest, read_mapping, simulator
 
 HERE = Path(__file__).resolve().parent
@@ -127,6 +128,7 @@ def measure(world: World, levers: Any, payoff: Any, seed: int, epochs: int, step
     if known is not None:
         return known
     seen = watched(levers)
+    restart()
     orchestrator = simulator().build_orchestrator(world.fresh(seen, payoff, seed, epochs, steps))
     deals: list[Any] = []
     orchestrator.on_interaction_complete(lambda deal, *payoffs: deals.append(deal))
@@ -313,7 +315,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
             command.add_argument("--settings", action="store_true", help=argparse.SUPPRESS)
         if ask is levers:
             command.add_argument("--payoffs", action="store_true", help="payoffs are levers too")
-            command.add_argument("--pinned", nargs="*", default=(), help="levers to leave alone")
+            command.add_argument("--pinned", action="append", default=[], metavar="LEVER")
     return parser.parse_args(arguments)
 
 

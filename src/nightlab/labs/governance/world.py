@@ -141,6 +141,11 @@ class World:
             path.write_text(yaml.safe_dump(self.data, sort_keys=False), encoding="utf-8")
             return _in_a_line(simulator().load_scenario, path)
 
+    @cached_property
+    def _bare(self) -> Any:
+        """The orchestrator's configuration without levers: those are given to each copy."""
+        return self.scenario.orchestrator_config.model_copy(update={"governance_config": None})
+
     def governed(self, governance: Mapping[str, Any] | None) -> Any:
         """The levers' configuration, by the loader's own rules. Raises ValueError."""
         governance = plain(governance or {})
@@ -158,7 +163,7 @@ class World:
         """A scenario to build and run once: with these levers, seed and horizon, and no files."""
         scenario = copy.copy(self.scenario)
         scenario.agent_specs = copy.deepcopy(scenario.agent_specs)
-        config = copy.deepcopy(scenario.orchestrator_config)
+        config = copy.deepcopy(self._bare)
         config.governance_config = levers
         config.seed, config.n_epochs, config.steps_per_epoch = seed, epochs, steps
         config.log_path, config.log_events, config.graph_memory_path = None, False, None
