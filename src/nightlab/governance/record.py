@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -81,7 +82,9 @@ def averages(
     seeds = {run.seed for run in good_runs(trial, purposes)}
     found = {name: trial.values(name, purposes) for name in metrics}
     return {
-        name: sum(values.values()) / len(values) if values and values.keys() == seeds else None
+        name: math.fsum(values.values()) / len(values)
+        if values and values.keys() == seeds
+        else None
         for name, values in found.items()
     }
 

@@ -34,7 +34,8 @@ class Summary:
     @property
     def metrics(self) -> tuple[str, ...]:
         """The metrics of every record."""
-        return tuple(dict.fromkeys((*self.objective.metrics, *ALWAYS, ILLUSION)))
+        primary, *rules = self.objective.metrics
+        return tuple(dict.fromkeys((primary, *ALWAYS, *rules, ILLUSION)))
 
     def write(
         self,
