@@ -51,7 +51,7 @@ def check_best(
         differences += [
             f"seed {seed}: {name} is {found.get(name, 'missing')}, and was {value} in the loop"
             for name, value in metrics.items()
-            if found.get(name) != value
+            if not _same(found.get(name), value)
         ]
     return differences[:_MOST_TOLD]
 
@@ -88,8 +88,8 @@ def _check(file: str, data: Mapping[str, Any], moved: Mapping[str, Value], text:
     wanted = {**data, SECTION.rstrip("."): {**_section(data), **moved}} if moved else data
     if not _same(load_mapping(file, text.encode("utf-8")), wanted):
         raise NightlabError(
-            f"{file}: {', '.join(moved)} cannot be moved alone, for something else shares the value"
-            " by an anchor; write both out"
+            f"{file}: {', '.join(moved)} cannot be moved alone: something else shares the value by"
+            " an anchor; write both out"
         )
 
 
