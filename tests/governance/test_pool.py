@@ -198,6 +198,7 @@ def test_a_script_that_is_not_there_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_python_that_is_not_there_is_an_error(script: Path) -> None:
-    with Pool(script, str(script.parent / "python"), 1, "loss") as pool:
-        with pytest.raises(NightlabError, match=r"no process can be started: .*python"):
-            one(pool)
+    missing = str(script.parent / "python")
+    said = pytest.raises(NightlabError, match=r"no process can be started: .*python")
+    with Pool(script, missing, 1, "loss") as pool, said:
+        one(pool)

@@ -96,18 +96,29 @@ def confirmation(history: History, noise: Noise, trial: Trial | None = None) -> 
     found = noise.difference_of(ours, theirs)
     assert found is not None
     measured, error = history.direction.sign * found[0], found[1]
-    weight = _weight(measured, error)
-    reach = _quantile(noise.freedom) * error * math.sqrt(weight)
+    gain, low, high = shrunk(measured, error, noise.freedom)
     return Confirmation(
         trial=trial.number,
         measured=measured,
-        gain=weight * measured,
-        low=weight * measured - reach,
-        high=weight * measured + reach,
+        gain=gain,
+        low=low,
+        high=high,
         error=error,
         baseline=_mean(theirs),
         seeds=common,
     )
+
+
+def shrunk(measured: float, error: float, freedom: float) -> tuple[float, float, float]:
+    """An estimate drawn towards no improvement, and the ends of 95 % of the posterior around it."""
+    weight = _weight(measured, error)
+    reach = reach_of(error, freedom) * math.sqrt(weight)
+    return weight * measured, weight * measured - reach, weight * measured + reach
+
+
+def reach_of(error: float, freedom: float) -> float:
+    """How far a plain interval of 95 % extends from an estimate, by Student's distribution."""
+    return _quantile(freedom) * error if error else 0.0
 
 
 def _weight(measured: float, error: float) -> float:

@@ -1,0 +1,148 @@
+"""Which of the kept changes matter, and what is left when the others are taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from nightlab.governance.effect import Effects
+from nightlab.governance.elimination import Elimination, Row, Say
+from nightlab.governance.fresh import Fresh, measure_fresh
+from nightlab.governance.sample import Configuration, Sample
+from nightlab.governance.units import Conditions
+from nightlab.program.policy import Policy
+from nightlab.types import NightlabError
+
+MOST_RUNS = 3_000
+"""An ablation makes no more runs than this, those on the last seeds aside."""
+
+
+class Taken(str, Enum):
+    """Which configuration came out of it."""
+
+    REDUCED = "reduced"
+    FULL = "full"
+    BASELINE = "baseline"
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What is left of the best once only those levers stay that matter.
+
+    `configuration` is what to use, and breaks no rule of the policy on any of the fresh seeds, but
+    for the baseline itself; `kept` are its levers. `fresh` compares it with the baseline on `last`
+    seeds that nothing here was decided on; where the baseline was taken, the best of the search.
+    `reduced` compares what is left with that best. `seeds` are those of the decisions, `runs` all
+    that were made.
+    """
+
+    configuration: Configuration
+    taken: Taken
+    kept: tuple[str, ...]
+    why: str
+    rows: tuple[Row, ...]
+    fresh: Fresh
+    reduced: Fresh | None
+    seeds: tuple[int, ...]
+    last: tuple[int, ...]
+    runs: int
+
+
+def ablate(
+    sample: Sample,
+    baseline: Configuration,
+    best: Configuration,
+    moved: Sequence[str],
+    policy: Policy,
+    seeds: Sequence[int],
+    last: Sequence[int],
+    *,
+    under: Conditions | None = None,
+    say: Say = lambda line: None,
+    most_runs: int = MOST_RUNS,
+) -> Ablation:
+    """Take back whatever doesn't matter, by backward elimination on `seeds`.
+
+    The weakest is taken back first, and the rest measured again: a unit whose effect doesn't stand
+    out of the noise, as long as no rule breaks by it, and all that was taken back is no certain
+    loss together. Then what is left meets the best and the baseline on the `last` seeds, and is not
+    taken where it is worse beyond the noise. `moved` are the levers in which the best differs, by
+    dotted path, and `under` the toggles above them. Raises NightlabError for seeds of both kinds.
+    """
+    if set(seeds) & set(last):
+        raise NightlabError("an ablation wants last seeds that no decision of it has used")
+    effects = Effects(sample, baseline, best, moved, policy, seeds, most_runs)
+    elimination = Elimination(effects, under or {}, say)
+    elimination.run()
+    return _Settling(elimination, last).settled()
+
+
+class _Settling:
+    """What is left meets the best and the baseline, on seeds that it owes nothing to."""
+
+    def __init__(self, elimination: Elimination, last: Sequence[int]) -> None:
+        self.elimination = elimination
+        self.effects = elimination.effects
+        self.last = last
+        self.left = self.effects.left(elimination.kept)
+
+    def settled(self) -> Ablation:
+        kept, moved = tuple(self.elimination.kept), self.effects.moved
+        everything = [self.effects.baseline, self.effects.best, self.left]
+        self.effects.sample.measure(everything, self.last)
+        full = self._fresh(self.effects.best, self.effects.baseline)
+        if kept == moved:
+            return self._all_or_nothing(full, None, "every change matters")
+        reduced = self._fresh(self.left, self.effects.best)
+        if _is_worse(reduced):
+            why = "without what was taken back it is worse on fresh seeds"
+            return self._all_or_nothing(full, reduced, why)
+        if not kept:
+            return self._taken(Taken.BASELINE, (), "none of the changes matters", full, reduced)
+        fresh = self._fresh(self.left, self.effects.baseline)
+        if against := next(self._against(kept, fresh), ""):
+            why = f"without what was taken back {against}"
+            return self._all_or_nothing(full, reduced, why)
+        why = "what was taken back made no difference that shows"
+        return self._taken(Taken.REDUCED, kept, why, fresh, reduced)
+
+    def _all_or_nothing(self, full: Fresh, reduced: Fresh | None, why: str) -> Ablation:
+        moved = self.effects.moved
+        if against := next(self._against(moved, full), ""):
+            return self._taken(Taken.BASELINE, (), against, full, reduced)
+        return self._taken(Taken.FULL, moved, why, full, reduced)
+
+    def _against(self, kept: Sequence[str], fresh: Fresh) -> Iterator[str]:
+        """What speaks against the best with these levers, on any fresh seeds."""
+        yield from (f"on fresh seeds {each}" for each in fresh.broken)
+        yield from (f"on fresh seeds {each}" for each in self.effects.broken(kept))
+        if fresh.gain is None or fresh.gain <= 0:
+            yield f"on fresh seeds {fresh.metric} is no better than the baseline's"
+
+    def _fresh(self, ours: Configuration, theirs: Configuration) -> Fresh:
+        return measure_fresh(self.effects.sample, ours, theirs, self.last, self.effects.policy)
+
+    def _taken(
+        self, taken: Taken, kept: tuple[str, ...], why: str, fresh: Fresh, reduced: Fresh | None
+    ) -> Ablation:
+        return Ablation(
+            configuration=self.effects.left(kept),
+            taken=taken,
+            kept=kept,
+            why=why,
+            rows=self.elimination.table(),
+            fresh=fresh,
+            reduced=reduced,
+            seeds=self.effects.seeds,
+            last=tuple(self.last),
+            runs=self.effects.sample.runs,
+        )
+
+
+def _is_worse(fresh: Fresh) -> bool:
+    """Whether it is worse by its plain interval, or could not be compared."""
+    found = fresh.primary
+    if found is None:
+        return True
+    return (found.high if fresh.direction.sign > 0 else -found.low) < 0

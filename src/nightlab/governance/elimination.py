@@ -1,0 +1,132 @@
+"""Backward elimination: the weakest lever goes, and the rest is measured again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from nightlab.governance.effect import Effect, Effects, TooManyRuns
+from nightlab.governance.units import Conditions, Unit, inner_units, value_of, whole_units
+from nightlab.types import Value
+
+Say: TypeAlias = "Callable[[str], None]"
+_UnitsOf: TypeAlias = "Callable[[Sequence[str], Conditions], list[Unit]]"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one lever is worth: how much worse the primary metric becomes without it.
+
+    `effect` is positive where it helps, `low` to `high` its 95 % interval; all are None where it
+    was not measured. One that was taken back has those of the step at which it was, among what was
+    there then. `unit` are the levers that were taken back with it.
+    """
+
+    lever: str
+    before: Value | None
+    after: Value | None
+    effect: float | None
+    low: float | None
+    high: float | None
+    kept: bool
+    why: str
+    unit: tuple[str, ...] = ()
+
+
+class Elimination:
+    """Backward elimination; `kept` are the levers that are still there."""
+
+    def __init__(self, effects: Effects, under: Conditions, say: Say) -> None:
+        self.effects = effects
+        self.under = under
+        self.say = say
+        self.kept = list(effects.moved)
+        self.rows: dict[str, Row] = {}
+
+    def run(self) -> None:
+        """Take back one unit after another, whole ones first, until all that is left matters."""
+        try:
+            while self._step(whole_units) or self._step(inner_units):
+                pass
+            for effect in self._present(inner_units) + self._present(whole_units):
+                self._tell(effect, effect.unit.head, _why_kept(effect), kept=True)
+        except TooManyRuns as error:
+            for lever in self.kept:
+                self._tell(None, lever, f"not measured: {error}", kept=True)
+
+    def table(self) -> tuple[Row, ...]:
+        """A row for each lever that moved, in their order."""
+        return tuple(self.rows[lever] for lever in self.effects.moved)
+
+    def _present(self, units_of: _UnitsOf) -> list[Effect]:
+        return self.effects.of(units_of(self.kept, self.under), self.kept)
+
+    def _step(self, units_of: _UnitsOf) -> bool:
+        """Take back the weakest unit, or all without any effect. False where none can be."""
+        effects = self._present(units_of)
+        broken = len(self.effects.broken(self.kept))
+        nothing = [each for each in effects if each.is_nothing]
+        if len(nothing) > 1 and self._are_nothing_together(nothing):
+            for each in nothing:
+                self._take_back(each, "no effect on any seed")
+            return True
+        mends = [each for each in effects if len(each.broken) < broken and not each.failed]
+        lost = [each for each in effects if each not in mends and self._is_lost(each, broken)]
+        for each in (*sorted(mends, key=_by_rank), *sorted(lost, key=_by_rank)):
+            if each in mends or not self.effects.lost(self._without(each)).stands_out:
+                self._take_back(each, "without it fewer rules break" if each in mends else "")
+                return True
+        return False
+
+    def _is_lost(self, effect: Effect, broken: int) -> bool:
+        """Whether it doesn't stand out, and nothing more breaks without it."""
+        return not (effect.stands_out or effect.failed or len(effect.broken) > broken)
+
+    def _are_nothing_together(self, nothing: Sequence[Effect]) -> bool:
+        """One of them may stand in for another."""
+        levers = tuple(lever for each in nothing for lever in each.unit.levers)
+        (found,) = self.effects.of([Unit(levers[0], levers)], self.kept)
+        return found.is_nothing
+
+    def _without(self, effect: Effect) -> list[str]:
+        return [lever for lever in self.kept if lever not in effect.unit.levers]
+
+    def _take_back(self, effect: Effect, why: str) -> None:
+        why = why or _why_lost(effect)
+        for lever in effect.unit.levers:
+            self._tell(effect, lever, why, kept=False)
+        self.kept = self._without(effect)
+        self.say(f"taken back: {effect.unit} ({why})")
+
+    def _tell(self, effect: Effect | None, lever: str, why: str, kept: bool) -> None:
+        measured = effect if effect and effect.error < float("inf") else None
+        self.rows[lever] = Row(
+            lever,
+            before=value_of(self.effects.baseline, lever),
+            after=value_of(self.effects.best, lever),
+            effect=measured.size if measured else None,
+            low=measured.low if measured else None,
+            high=measured.high if measured else None,
+            kept=kept,
+            why=why,
+            unit=tuple(each for each in effect.unit.levers if each != lever) if effect else (),
+        )
+
+
+def _by_rank(effect: Effect) -> tuple[float, float]:
+    return effect.rank
+
+
+def _why_lost(effect: Effect) -> str:
+    if effect.size == effect.error == 0:
+        return "no effect on any seed"
+    return "better without it" if effect.high < 0 else "its effect is lost in the noise"
+
+
+def _why_kept(effect: Effect) -> str:
+    if effect.stands_out:
+        return "its effect stands out"
+    if effect.broken:
+        return f"without it {effect.broken[0]}"
+    return "all that was taken back would be a loss with it"
