@@ -92,26 +92,23 @@ class _Settling:
         everything = [self.effects.baseline, self.effects.best, self.left]
         self.effects.sample.measure(everything, self.last)
         full = self._fresh(self.effects.best, self.effects.baseline)
+        refused = next(self._against(moved, full), "")
+        whole = (Taken.BASELINE, ()) if refused else (Taken.FULL, moved)
         if kept == moved:
-            return self._all_or_nothing(full, None, "every change matters")
+            return self._taken(*whole, refused or "every change matters", full, None)
         reduced = self._fresh(self.left, self.effects.best)
-        if _is_worse(reduced):
+        if not refused and _is_worse(reduced):
             why = "without what was taken back it is worse on fresh seeds"
-            return self._all_or_nothing(full, reduced, why)
+            return self._taken(*whole, why, full, reduced)
         if not kept:
-            return self._taken(Taken.BASELINE, (), "none of the changes matters", full, reduced)
+            why = refused or "none of the changes matters"
+            return self._taken(Taken.BASELINE, (), why, full, reduced)
         fresh = self._fresh(self.left, self.effects.baseline)
         if against := next(self._against(kept, fresh), ""):
-            why = f"without what was taken back {against}"
-            return self._all_or_nothing(full, reduced, why)
+            why = refused or f"without what was taken back {against}"
+            return self._taken(*whole, why, full, reduced)
         why = "what was taken back made no difference that shows"
-        return self._taken(Taken.REDUCED, kept, why, fresh, reduced)
-
-    def _all_or_nothing(self, full: Fresh, reduced: Fresh | None, why: str) -> Ablation:
-        moved = self.effects.moved
-        if against := next(self._against(moved, full), ""):
-            return self._taken(Taken.BASELINE, (), against, full, reduced)
-        return self._taken(Taken.FULL, moved, why, full, reduced)
+        return self._taken(Taken.REDUCED, kept, refused or why, fresh, reduced)
 
     def _against(self, kept: Sequence[str], fresh: Fresh) -> Iterator[str]:
         """What speaks against the best with these levers, on any fresh seeds."""
