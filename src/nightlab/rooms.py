@@ -15,7 +15,7 @@ from nightlab.change.build import Builder
 from nightlab.change.files import build_surface
 from nightlab.change.harness import changed_files
 from nightlab.change.repository import Repository
-from nightlab.change.scope import Bounds
+from nightlab.change.scope import Bounds, rules_of
 from nightlab.change.threeway import apply_three_way
 from nightlab.change.workspace import Visible, checkout
 from nightlab.judge.abort import Watch
@@ -135,6 +135,8 @@ class Rooms:
             ),
             scope=change.scope,
             pinned=change.pinned,
+            rules=rules_of(change),
+            one_mechanism=change.one_mechanism,
             budget=run.budget_text,
             waiting=queue.pending if queue else tuple,
             progress=lambda log: new_progress(log, 0)[0],

@@ -28,6 +28,9 @@ def settings(**given: Any) -> ChangeSettings:
         ({"keys": "a/../../b.yaml"}, "must be a path inside the study"),
         ({"block": "program.md"}, "program.md is the human's"),
         ({"files": ["a"], "scope": "everything"}, "'architecture', 'hyperparameters'"),
+        ({"files": ["a"], "within": ["b"]}, "`within` needs the file that it is about"),
+        ({"keys": "p.yaml", "within": ["a"], "space": {"ab.c": A}}, "ab.c is in the space, and"),
+        ({"keys": "p.yaml", "block": "a.py", "within": ["a"], "space": {"b.c": A}}, "b.c is in"),
         ({"files": ["a"], "branch": "a/b"}, "should match pattern"),
         ({"files": ["a"], "branch": "-x"}, "should match pattern"),
     ],
@@ -46,6 +49,12 @@ def test_what_search_may_move() -> None:
         scope="optimizer",
     )
     assert list(given.free().parameters) == ["A"]
+
+
+def test_the_space_of_a_bounded_file_is_within() -> None:
+    space = {"a.b": A, "C": A}
+    given = settings(keys="p.yaml", block="a.py", within=["a"], space=space, one_mechanism=True)
+    assert given.within == ("a",) and given.one_mechanism
 
 
 def test_pinned_names_need_no_space() -> None:

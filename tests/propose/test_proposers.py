@@ -130,6 +130,23 @@ def test_search_finds_the_bottom_of_a_bowl(conditional: bool) -> None:
     assert best < 0.05
 
 
+def test_a_change_of_one_mechanism_moves_what_goes_together() -> None:
+    tags = {"width": ("model",), "depth": ("model",), "rate": ("schedule",)}
+    space = Space({n: IntParameter(type="int", low=1, high=64, tags=t) for n, t in tags.items()})
+    history = sample_history(parameters={"width": 8, "depth": 8, "rate": 8})
+    together = {frozenset(("width", "depth")), frozenset(("rate",))}
+    moved = []
+    for one in (True, False):
+        setting = replace(sample_setting(space), one_mechanism=one)
+        proposer = SearchProposer(settings(startup=32), setting)
+        for _ in range(12):
+            idea = proposer.propose(history)
+            proposer.refused(idea, "tried")
+            moved.append((one, frozenset(idea.parameters)))
+    assert {names for one, names in moved if one} == together
+    assert (False, frozenset(tags)) in moved
+
+
 def test_at_once_limits_how_many_move_and_tiny_moves_are_left_out() -> None:
     proposer = SearchProposer(settings(at_once=1), sample_setting())
     moved = proposer._limited({"width": 60, "rate": 0.011}, {"width": 8, "rate": 0.01})

@@ -10,7 +10,7 @@ from nightlab.change.about import Part, find_parts
 from nightlab.change.about.pieces import Kind
 from nightlab.change.settings import ChangeSettings
 from nightlab.change.within import check_within
-from nightlab.program.mechanism import are_one, told
+from nightlab.program.mechanism import are_one, grouped, told
 from nightlab.program.space import Parameter, Scope
 from nightlab.types import NightlabError
 
@@ -93,6 +93,22 @@ class Bounds:
             f"the scope is {self.scope}, and this {', '.join(told[:_SHOWN])}{more};"
             " only `scope: all` in program.md allows that"
         )
+
+
+def rules_of(settings: ChangeSettings) -> tuple[str, ...]:
+    """What bounds an edit besides files, scope and pins: sentences for whoever proposes."""
+    rules = []
+    if settings.within:
+        sections = " and ".join(settings.within)
+        rules.append(
+            f"of {settings.keys}, only what is below {sections}: values of the type that they have,"
+            " within their range; keys may come and go there"
+        )
+    if settings.one_mechanism:
+        free = settings.free().parameters
+        rules.append("one mechanism a change: parameters that move together have a tag in common")
+        rules += [f"{name}: {', '.join(each)}" for name, each in grouped(free, free).items()]
+    return tuple(rules)
 
 
 def _heads(parts: list[Part]) -> list[Part]:

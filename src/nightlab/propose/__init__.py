@@ -148,6 +148,7 @@ class Setting:
     `execute` runs a program confined, `merge` applies edits to a commit. `budget` is that of a run,
     in words; `waiting` are the ideas in line, `progress(log)` what progress lines of a run's log
     say: the fraction of its budget, and values.
+    `rules` are sentences on what bounds an edit besides `scope` and `pinned`.
     `folder` is the study's own, where its presets lie. `memory(history)` is what the study has
     learned, earlier campaigns among it; `kinds` says what each parameter is about, as `attention`;
     `before()` how each emitter fared in earlier campaigns.
@@ -165,6 +166,8 @@ class Setting:
     merge: Merge = no_merge
     scope: str = "all"
     pinned: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    one_mechanism: bool = False
     budget: str = ""
     waiting: Callable[[], Sequence[Wish]] = lambda: ()
     progress: Callable[[Path], Sequence[tuple[float, Mapping[str, float]]]] = lambda log: ()

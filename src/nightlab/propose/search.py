@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from nightlab.program.mechanism import are_one
 from nightlab.program.space import (
     BoolParameter,
     ChoiceParameter,
@@ -49,6 +50,7 @@ class SearchProposer:
     def __init__(self, settings: ProposeSettings, setting: Setting) -> None:
         self.space = setting.space
         self.at_once = settings.at_once
+        self.one_mechanism = setting.one_mechanism
         self.startup = settings.startup
         self.emitter = settings.name or "search"
         self.seed = settings.seed
@@ -191,8 +193,17 @@ class SearchProposer:
                 moves.append((size, name, value))
         moves.sort(key=lambda move: -move[0])
         large = [move for move in moves if move[0] >= _TOO_SMALL] or moves[:1]
-        chosen = {name for _, name, _ in large[: self.at_once]}
+        names = self._of_one_mechanism([name for _, name, _ in large])
+        chosen = set(names[: self.at_once])
         return {name: value for name, value in suggested.items() if name in chosen}
+
+    def _of_one_mechanism(self, names: list[str]) -> list[str]:
+        """Where a change may move one mechanism alone: the first name, and what goes with it."""
+        kept: list[str] = []
+        for name in names:
+            if not self.one_mechanism or are_one((*kept, name), self.space.parameters):
+                kept.append(name)
+        return kept
 
 
 def distribution(parameter: Parameter) -> Any:

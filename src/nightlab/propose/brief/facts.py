@@ -47,6 +47,7 @@ def gather(setting: Setting, history: History, order: Order, tokens: int) -> dic
         "surface": list(setting.surface),
         "scope": setting.scope,
         "pinned": list(setting.pinned),
+        "rules": list(setting.rules),
         "space": {name: describe(p) for name, p in setting.space.parameters.items()},
         "budget": setting.budget,
         "metric": history.metric,

@@ -76,6 +76,7 @@ def _may(told: Mapping[str, Any]) -> list[str]:
         lines.append(f"- of these, what belongs to the {told['scope']} alone (scope)")
     if told["pinned"]:
         lines.append(f"- and there, {', '.join(told['pinned'])} stay as they are (pinned)")
+    lines += [f"- {rule}" for rule in told["rules"]]
     lines += ["", "Nothing else: an edit elsewhere is refused before it runs."]
     if told["budget"]:
         lines.append(f"A run may spend {told['budget']}.")
