@@ -149,7 +149,7 @@ def tune(
         study = tuning.prepare(new)
         telling = tuning.run(study, most)
         if not signals.heard:
-            pass
+            tuning.look_back(study, telling)
     finally:
         signals.release()
     say(f"[autoresearch] wrote {tuning.place.summary}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from nightlab.governance.best import write_best
@@ -11,13 +11,11 @@ from nightlab.governance.mutation import TUNABLES
 from nightlab.governance.objective import Objective, check_metrics, with_floor
 from nightlab.governance.place import LAB, Place
 from nightlab.governance.program import program_of
-from nightlab.governance.question import SEED_LEVERS, Question
+from nightlab.governance.question import SEED_LEVERS, Question, Say
 from nightlab.governance.record import lever as lever_of
 from nightlab.governance.simulator import Lever, Simulator, World
 from nightlab.program.problem import did_you_mean
 from nightlab.types import Metrics, NightlabError, one_line
-
-Say = Callable[[str], None]
 
 
 def lay_study(

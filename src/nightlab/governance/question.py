@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from nightlab.types import NightlabError
+
+Say: TypeAlias = "Callable[[str], None]"
+"""Is told a line."""
 
 Score = Literal["last", "pooled"]
 Combine = Literal["mean", "worst"]

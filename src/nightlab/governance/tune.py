@@ -5,28 +5,29 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from nightlab.campaign import Campaign
+from nightlab.governance.afterwards import TIMES, Afterwards, LookBack
 from nightlab.governance.artifacts import Artifacts
 from nightlab.governance.best import write_best
 from nightlab.governance.commit import commit_summary
+from nightlab.governance.findings import Findings
 from nightlab.governance.lay import lay_study
 from nightlab.governance.lines import baseline_lines, iteration_line
 from nightlab.governance.objective import Objective, read_objective
 from nightlab.governance.place import Place
-from nightlab.governance.question import Question
+from nightlab.governance.question import Question, Say
 from nightlab.governance.record import lever
+from nightlab.governance.report import write_report
 from nightlab.governance.summary import Summary
 from nightlab.remember.events import Event, IncumbentReviewed, RunEnded, TrialSettled
 from nightlab.report.terminal.lines import event_line
 from nightlab.stop import Stop
 from nightlab.study import Study, open_study
 from nightlab.types import Trial, Value, one_line
-
-Say = Callable[[str], None]
 
 _SEARCH = 0.8
 """The share of --minutes that goes to the search and its confirmation; the rest looks back."""
@@ -88,6 +89,49 @@ class Tuning:
             self.warn(f"it stopped early, without a further idea: {campaign.exhausted}")
         return telling
 
+    def look_back(self, study: Study, telling: Telling) -> None:
+        """Fresh seeds and ablation, best.yaml and the report; the ledger is finished then."""
+        campaign = study.campaign(telling.campaign.tag)
+        try:
+            found = self._looked_back(study, campaign)
+            telling.extra |= _told(found)
+            telling.save(campaign, finished=True)
+            write_report(self.place.report, self._findings(campaign, found))
+        finally:
+            campaign.ledger.close()
+
+    def _looked_back(self, study: Study, campaign: Campaign) -> LookBack | None:
+        history = campaign.history
+        if not history.incumbent.number:
+            write_best(self.question.scenario, {}, self.place.best)
+            return None
+        deadline = None if self.minutes is None else self._began + 60 * self.minutes
+        return Afterwards(study, history, self.question, self.python, self._tell).look(deadline)
+
+    def _tell(self, line: str) -> None:
+        self.say(f"[autoresearch] {line}")
+
+    def _findings(self, campaign: Campaign, found: LookBack | None) -> Findings:
+        question, history = self.question, campaign.history
+        kept = history.lineage()
+        return Findings(
+            scenarios=tuple(map(str, question.scenarios)),
+            policy=self.objective.policy,
+            epochs=question.epochs,
+            steps=question.steps,
+            seeds=question.seeds,
+            iterations=campaign.state.settled,
+            accepted=len(kept),
+            runs=campaign.state.runs_here,
+            stopped=self.why,
+            believed=history.gain(history.incumbent, history.baseline) if kept else None,
+            ablation=found.ablation if found else None,
+            longer=found.longer if found else None,
+            times=TIMES,
+            fixed=question.panel == "fixed",
+            combine=question.combine,
+        )
+
     def _bound(self, stop: Stop) -> None:
         """Let the search end in time for what comes after it."""
         if self.minutes is not None:
@@ -139,10 +183,10 @@ class Telling:
             self.say(f"[autoresearch] {one_line(event_line(event, self.campaign))}")
             self.save()
 
-    def save(self, finished: bool = False) -> None:
-        """Write summary.json, and what iterations leave behind."""
+    def save(self, campaign: Campaign | None = None, finished: bool = False) -> None:
+        """Write summary.json whole."""
         assert self._summary is not None
-        history = self.campaign.history
+        history = (campaign or self.campaign).history
         self._summary.write(history, self.extra, time.time() if finished else None)
 
     def _tell_baseline(self) -> None:
@@ -185,3 +229,22 @@ def _opened(study: Study) -> int:
         return len(campaign.state.trials)
     finally:
         campaign.ledger.close()
+
+
+def _told(found: LookBack | None) -> dict[str, Any]:
+    """What the ledger tells of the look back, in its `nightlab` object."""
+    if found is None:
+        return {"confirmed": None, "ablation": None}
+    ablation = found.ablation
+    return {
+        "confirmed": asdict(ablation.fresh),
+        "longer": asdict(found.longer) if found.longer else None,
+        "ablation": {
+            "taken": ablation.taken.value,
+            "why": ablation.why,
+            "levers": dict(found.levers),
+            "rows": [asdict(row) for row in ablation.rows],
+            "seeds": list(ablation.seeds),
+            "runs": ablation.runs,
+        },
+    }

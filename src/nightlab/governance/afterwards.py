@@ -1,0 +1,137 @@
+"""After the search: fresh seeds, which changes matter, a longer look, and best.yaml measured."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nightlab.change.keys import flatten, load_mapping
+from nightlab.governance.ablation import MOST_RUNS, Ablation, ablate
+from nightlab.governance.best import check_best, write_best
+from nightlab.governance.fresh import Fresh, further_seeds, measure_fresh
+from nightlab.governance.place import Place
+from nightlab.governance.pool import Pool
+from nightlab.governance.question import Question, Say
+from nightlab.governance.record import lever
+from nightlab.governance.sample import Configuration, Sample
+from nightlab.governance.simulator import Simulator
+from nightlab.governance.units import conditions_of
+from nightlab.program.space import Space
+from nightlab.study import Study
+from nightlab.types import History, NightlabError, Outcome, Value
+
+TIMES = 3.0
+"""How many times the horizon the longer look is."""
+
+_MOST_SEEDS = 3
+"""On so many seeds of the panel best.yaml is measured once more."""
+
+
+@dataclass(frozen=True)
+class LookBack:
+    """What came of it: `levers` are the changed ones that best.yaml has, by their own names."""
+
+    ablation: Ablation
+    longer: Fresh | None
+    levers: Mapping[str, Value]
+
+
+class Afterwards:
+    """Looks back on a search that kept something. `deadline` is in UTC seconds since 1970."""
+
+    def __init__(
+        self, study: Study, history: History, question: Question, python: str, say: Say
+    ) -> None:
+        self.study = study
+        self.history = history
+        self.question = question
+        self.python = python
+        self.say = say
+        self.place = Place(study.folder.parent)
+        self.policy = study.program.policy
+        self.baseline = self._configuration(history.baseline.commit)
+        self.best = self._configuration(history.incumbent.commit)
+
+    def look(self, deadline: float | None = None) -> LookBack:
+        """Ablation and a longer look, and best.yaml from what is left.
+
+        Raises NightlabError where best.yaml doesn't come to the very numbers.
+        """
+        question, script = self.question, self.place.script
+        budget = f"{question.epochs * question.steps} steps"
+        with Pool(
+            script, self.python, question.parallel, self.policy.metric, budget=budget
+        ) as pool:
+            ablation = self._ablate(Sample(pool), deadline)
+            longer = self._longer(Sample(pool, TIMES), ablation, deadline)
+            levers = self._moved(ablation.configuration)
+            write_best(question.scenario, levers, self.place.best)
+            self._check(Sample(pool), ablation.configuration)
+        return LookBack(ablation, longer, levers)
+
+    def _configuration(self, commit: str) -> dict[str, Any]:
+        name = self.place.scenario.name
+        return load_mapping(name, self.study.repository.files(commit)[name])
+
+    def _moved(self, configuration: Configuration) -> dict[str, Value]:
+        before, after = flatten(self.baseline), flatten(dict(configuration))
+        return {lever(name): value for name, value in after.items() if value != before.get(name)}
+
+    def _ablate(self, sample: Sample, deadline: float | None) -> Ablation:
+        number = max(2, self.question.confirm)
+        seeds = further_seeds(self.question.seeds, 0, number)
+        last = further_seeds(self.question.seeds, number, number)
+        before, after = flatten(self.baseline), flatten(self.best)
+        return ablate(
+            sample,
+            self.baseline,
+            self.best,
+            [name for name, value in after.items() if value != before.get(name)],
+            self.policy,
+            seeds,
+            last,
+            under=conditions_of(Space(self.study.settings.change.space)),
+            say=self.say,
+            most_runs=MOST_RUNS if deadline is None else self._affordable(deadline),
+        )
+
+    def _affordable(self, deadline: float) -> int:
+        """How many runs fit before a deadline, the last seeds and the longer look kept apart."""
+        runs = [run for run in self.history.baseline.runs if run.outcome is Outcome.OK]
+        each = sum(run.seconds for run in runs) / max(1, len(runs)) / self.question.parallel
+        left = (deadline - time.time()) / max(each, 1e-4) - 3 * self.question.confirm
+        return max(0, min(MOST_RUNS, int(left)))
+
+    def _longer(self, sample: Sample, ablation: Ablation, deadline: float | None) -> Fresh | None:
+        """What was taken beside the baseline, over a longer horizon, on seeds of its own."""
+        late = deadline is not None and time.time() > deadline
+        if late or not ablation.kept:
+            return None
+        used = 2 * max(2, self.question.confirm)
+        seeds = further_seeds(self.question.seeds, used, max(2, self.question.confirm // 2))
+        return measure_fresh(sample, ablation.configuration, self.baseline, seeds, self.policy)
+
+    def _check(self, sample: Sample, configuration: Configuration) -> None:
+        """best.yaml, loaded by the simulator's own loader, comes to what was measured."""
+        seeds = self.question.seeds[:_MOST_SEEDS]
+        sample.measure([configuration], seeds)
+        runs = sample.trial(configuration, seeds).runs
+        simulator = Simulator(self.place.script, self.python)
+        prefix = _own_prefix(simulator, self.place.best, self.question)
+        expected = {run.seed: _below(run.metrics, prefix) for run in runs}
+        question = self.question
+        wrong = check_best(simulator, self.place.best, expected, question.epochs, question.steps)
+        if wrong:
+            raise NightlabError(f"{self.place.best} does not come to what was measured: {wrong[0]}")
+
+
+def _own_prefix(simulator: Simulator, best: Path, question: Question) -> str:
+    """Before the metrics of the tuned world, where a family's are told apart."""
+    return f"{simulator.check(best).name}." if len(question.scenarios) > 1 else ""
+
+
+def _below(metrics: Mapping[str, float], prefix: str) -> dict[str, float]:
+    return {n.removeprefix(prefix): v for n, v in metrics.items() if n.startswith(prefix)}
