@@ -147,25 +147,6 @@ def test_logs_are_not_needed_again(campaign: Campaign, view: Summary, artifacts:
     assert (artifacts.place(1) / "epochs.csv").read_text() == table
 
 
-def test_iterations_of_an_earlier_campaign_are_taken_away_but_no_file_of_a_user(
-    campaign: Campaign, view: Summary, artifacts: Artifacts, tmp_path: Path
-) -> None:
-    artifacts.write(campaign.history, view.records(campaign.history))
-    (artifacts.place(5) / "my notes.txt").write_text("mine")
-    (artifacts.folder / "archive").mkdir()
-    (artifacts.folder / "archive" / "result.json").write_text("mine")
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    (outside / "result.json").write_text("mine")
-    (artifacts.folder / "099").symlink_to(outside)
-    shorter = replace(campaign.history, trials=campaign.history.trials[:2])
-    artifacts.forget(shorter)
-    assert names(artifacts.folder) == ["001", "002", "005", "099", "archive"]
-    assert names(artifacts.place(5)) == ["my notes.txt"]
-    assert (outside / "result.json").read_text() == "mine"
-    assert names(artifacts.place(1)) == ["epochs.csv", "result.json", "run.yaml"]
-
-
 def test_the_envelope_of_another_campaign_does_not_stay(
     campaign: Campaign, view: Summary, artifacts: Artifacts
 ) -> None:

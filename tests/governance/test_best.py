@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from nightlab.governance.best import check_best, write_best
+from nightlab.governance.best import check_best, with_levers, write_best
 from nightlab.governance.simulator import LAB, Simulator
 from nightlab.types import Metrics, NightlabError, Value
 
@@ -84,6 +84,17 @@ def test_only_the_values_differ_and_a_head_says_which(tmp_path: Path) -> None:
 def test_where_nothing_is_better_the_file_is_as_it_was(tmp_path: Path) -> None:
     written = best_of(tmp_path, SCENARIO)
     assert written == f"# market.yaml as it is: a search found nothing better.\n{SCENARIO}"
+
+
+def test_a_lever_of_another_section_and_the_text_without_a_head(tmp_path: Path) -> None:
+    text = "payoff:\n  theta: 0.5 # half\ngovernance: {x: 1}\n"
+    written = best_of(tmp_path, text, **{"payoff.theta": 0.25, "payoff.rho": 1, "rates.a": 2})
+    assert body(written) == (
+        "payoff:\n  theta: 0.25 # half\n  rho: 1\ngovernance: {x: 1}\nrates:\n  a: 2\n"
+    )
+    assert "#   payoff.theta: 0.5 -> 0.25\n" in written
+    levers: dict[str, Value] = {"governance.x": 2, "payoff.theta": 0.5}
+    assert with_levers(tmp_path / "market.yaml", levers) == text.replace("x: 1", "x: 2")
 
 
 @pytest.mark.parametrize(

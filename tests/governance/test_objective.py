@@ -141,6 +141,8 @@ def test_the_spec_tells_how_much_is_required_over_the_incumbent(tmp_path: Path) 
         ("primary_metric: a\nguardrails: [{metric: b, max_decrease: nan}]", "zero or more"),
         ("primary_metric: a\nguardrails: [b]", "guardrails[0]: must be a mapping"),
         ("```yaml\nprimary_metric: [\n```", "not YAML or JSON"),
+        ("# Title\n\n```yaml\nprimary_metric: a\n  b: c\n```", "not YAML or JSON"),
+        ("# Title\n\n```yaml\nprimary_metric: a\n  b: c\n```", "in line 5"),
         ("PRIMARY: lower toxicity", "o.md:1: PRIMARY"),
         ("Words.\nREQIRE: a improves by >= 1%\nPRIMARY: minimize a", "o.md:2: 'REQIRE"),
         ("Words.\n\nPRIMARY: minimize a\nGUARDRAIL:\n- b must stay >= 1", "o.md:4:"),

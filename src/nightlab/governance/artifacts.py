@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,6 @@ from nightlab.governance.record import panel_runs
 from nightlab.governance.summary import moment, written
 from nightlab.remember.replace import replace_file
 from nightlab.types import History, Run, Trial, one_line
-
-_FILES = ("epochs.csv", "run.yaml", "result.json")
-"""Written in this order: where the last is there, the others are."""
 
 
 class Artifacts:
@@ -43,18 +39,6 @@ class Artifacts:
         """The folder of an iteration."""
         return self.folder / f"{number:03d}"
 
-    def forget(self, history: History) -> None:
-        """Take away the files of iterations that this campaign doesn't have: an earlier one's."""
-        numbers = {trial.number for trial in history.trials}
-        for place in self.folder.glob("[0-9][0-9][0-9]*"):
-            if place.is_symlink() or not place.name.isdecimal() or int(place.name) in numbers:
-                continue
-            for name in _FILES:
-                with suppress(OSError):
-                    (place / name).unlink()
-            with suppress(OSError):  # somebody has put a file of their own there
-                place.rmdir()
-
     def _lay(self, trial: Trial, record: Mapping[str, Any]) -> None:
         runs = panel_runs(trial)
         result = written({**record, "runs": [_run(run) for run in runs]}) + "\n"
@@ -67,7 +51,7 @@ class Artifacts:
             replace_file(place / "run.yaml", [self._envelope(trial, record)])
         else:  # of another campaign
             (place / "run.yaml").unlink(missing_ok=True)
-        replace_file(place / "result.json", [result])
+        replace_file(place / "result.json", [result])  # the last: with it the others are there
 
     def _envelope(self, trial: Trial, record: Mapping[str, Any]) -> str:
         """run.yaml: what was tried, why, and how it ended."""

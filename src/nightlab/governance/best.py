@@ -8,33 +8,36 @@ from typing import Any
 
 from nightlab.change.keys import format_scalar, load_mapping
 from nightlab.governance.placing import place_value
-from nightlab.governance.record import SECTION
+from nightlab.governance.record import SECTION, lever
 from nightlab.governance.simulator import Simulator
 from nightlab.remember.replace import replace_file
 from nightlab.types import Metrics, NightlabError, Value, one_line
 
+GOVERNANCE = SECTION.rstrip(".")
 _MOST_TOLD = 10
 
 
 def write_best(scenario: Path, values: Mapping[str, Value], target: Path) -> None:
-    """Write the scenario file with these levers in its governance section, to `target`.
-
-    Every other byte stays, comments included; a lever that the file doesn't have comes at the end
-    of the section. Names may have `governance.` before them or not. Raises NightlabError where the
-    file has no place for a value, or something else would move with it.
-    """
+    """Write `with_levers` to `target`, below a comment that tells what differs."""
     content = _read(scenario)
-    text, data = content.decode("utf-8"), load_mapping(scenario.name, content)
-    levers = {name.removeprefix(SECTION): value for name, value in values.items()}
-    moved = {name: value for name, value in levers.items() if not _has(data, name, value)}
-    for name, value in moved.items():
-        text = place_value(scenario.name, text, SECTION.rstrip("."), name, format_scalar(value))
-    _check(scenario.name, data, moved, text)
-    head = _head(scenario.name, data, moved, "\r\n" if "\r\n" in text else "\n")
+    text = _with_levers(scenario.name, content, values)
+    head = _head(scenario.name, load_mapping(scenario.name, content), values)
+    end = "\r\n" if "\r\n" in text else "\n"
     try:
-        replace_file(target, [head, text])
+        replace_file(target, [*(f"# {line}{end}" for line in head), text])
     except OSError as error:
         raise NightlabError(f"cannot write {target}: {error}") from None
+
+
+def with_levers(scenario: Path, values: Mapping[str, Value]) -> str:
+    """The scenario file with these values in place, every other byte and comment as it was.
+
+    A name without a dot, or with `governance.` before it, is a lever of the governance section;
+    `payoff.theta` is of another section. What the file doesn't have comes at the end of its
+    section. Raises NightlabError where the file has no place for a value, or something else would
+    move with it.
+    """
+    return _with_levers(scenario.name, _read(scenario), values)
 
 
 def check_best(
@@ -51,7 +54,7 @@ def check_best(
         differences += [
             f"seed {seed}: {name} is {found.get(name, 'missing')}, and was {value} in the loop"
             for name, value in metrics.items()
-            if not _same(found.get(name), value)
+            if found.get(name) != value
         ]
     return differences[:_MOST_TOLD]
 
@@ -65,13 +68,57 @@ def _read(scenario: Path) -> bytes:
     return content.removeprefix(b"\xef\xbb\xbf")
 
 
-def _section(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    section = data.get(SECTION.rstrip("."))
-    return section if isinstance(section, dict) else {}
+def _with_levers(file: str, content: bytes, values: Mapping[str, Value]) -> str:
+    text, data = content.decode("utf-8"), load_mapping(file, content)
+    moved = _moved(data, values)
+    for name, value in moved.items():
+        text = place_value(file, text, *_place(name), format_scalar(value))
+    if not _same(load_mapping(file, text.encode("utf-8")), _with(data, moved)):
+        raise NightlabError(
+            f"{file}: {', '.join(moved)} cannot be moved alone: something else shares the value by"
+            " an anchor; write both out"
+        )
+    return text
 
 
-def _has(data: Mapping[str, Any], name: str, value: Value) -> bool:
-    return _same(_section(data).get(name), value)
+def _place(name: str) -> tuple[str, str]:
+    """The section of a lever, and its key there."""
+    section, dot, key = name.partition(".")
+    return (section, key) if dot else (GOVERNANCE, name)
+
+
+def _old(data: Mapping[str, Any], name: str) -> Any:
+    section, key = _place(name)
+    inner = data.get(section)
+    return inner.get(key) if isinstance(inner, dict) else None
+
+
+def _moved(data: Mapping[str, Any], values: Mapping[str, Value]) -> dict[str, Value]:
+    """Those values that are not what the file has."""
+    return {name: value for name, value in values.items() if not _same(_old(data, name), value)}
+
+
+def _with(data: Mapping[str, Any], moved: Mapping[str, Value]) -> dict[str, Any]:
+    """The data with these values in it."""
+    changed = dict(data)
+    for name, value in moved.items():
+        section, key = _place(name)
+        changed[section] = {**(changed.get(section) or {}), key: value}
+    return changed
+
+
+def _head(file: str, data: Mapping[str, Any], values: Mapping[str, Value]) -> list[str]:
+    """Lines that tell where the file comes from, and what differs."""
+    moved = _moved(data, values)
+    if not moved:
+        return [f"{one_line(file, 100)} as it is: a search found nothing better."]
+    lines = [f"{one_line(file, 100)} with the best levers that a search found:"]
+    for name, value in moved.items():
+        old = _old(data, name)
+        known = isinstance(old, (bool, int, float, str))
+        was = one_line(format_scalar(old), 60) if known else "not set"
+        lines.append(f"  {lever(name)}: {was} -> {one_line(format_scalar(value), 60)}")
+    return lines
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -81,29 +128,3 @@ def _same(one: Any, other: Any) -> bool:
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(_same, one, other))
     return type(one) is type(other) and (one == other or (one != one and other != other))
-
-
-def _check(file: str, data: Mapping[str, Any], moved: Mapping[str, Value], text: str) -> None:
-    """Raise NightlabError unless just these values differ."""
-    wanted = {**data, SECTION.rstrip("."): {**_section(data), **moved}} if moved else data
-    if not _same(load_mapping(file, text.encode("utf-8")), wanted):
-        raise NightlabError(
-            f"{file}: {', '.join(moved)} cannot be moved alone: something else shares the value by"
-            " an anchor; write both out"
-        )
-
-
-def _head(file: str, data: Mapping[str, Any], moved: Mapping[str, Value], end: str) -> str:
-    """A comment that tells where the file comes from, and what differs."""
-    lines = [f"{one_line(file, 100)} with the best levers that a search found:"]
-    section = _section(data)
-    for name, value in moved.items():
-        old = format_scalar(section[name]) if _is_scalar(section.get(name)) else "not set"
-        lines.append(f"  {name}: {one_line(old, 60)} -> {format_scalar(value)}")
-    if not moved:
-        lines = [f"{one_line(file, 100)} as it is: a search found nothing better."]
-    return "".join(f"# {line}{end}" for line in lines)
-
-
-def _is_scalar(value: object) -> bool:
-    return isinstance(value, (bool, int, float, str))

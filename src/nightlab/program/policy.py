@@ -326,7 +326,8 @@ def _load_objective(text: str, file: str) -> Mapping[str, Any]:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
-    fences = [b.text for b in parse_document(text).blocks if b.tag in ("yaml", "json", "")]
+    blocks = [b for b in parse_document(text).blocks if b.tag in ("yaml", "json", "")]
+    fences = ["\n" * (block.line - 1) + block.text for block in blocks]
     named = (fence for fence in fences if "primary_metric" in fence)
     fenced = next(named, fences[0] if fences else None)
     try:
