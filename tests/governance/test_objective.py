@@ -310,6 +310,15 @@ def test_an_objective_on_toxicity_alone_gets_a_floor(metric: str, floor: str) ->
 
 
 @pytest.mark.parametrize(
+    ("baseline", "floor"), [(7 / 3, "1.16"), (8.0, "4"), (0.013, "0.0065"), (1e6, "500000")]
+)
+def test_a_floor_is_a_number_that_people_can_read(baseline: float, floor: str) -> None:
+    policy, sentence = with_floor(parse_policy("PRIMARY: minimize toxicity_rate"), baseline)
+    assert sentence == f"accepted_interactions must stay >= {floor}"
+    assert parse_policy("\n".join(policy.sentences())).bounds[0].value <= baseline / 2
+
+
+@pytest.mark.parametrize(
     ("lines", "baseline"),
     [
         (["PRIMARY: maximize quality_gap"], 7.0),

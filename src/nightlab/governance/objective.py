@@ -108,7 +108,8 @@ def with_floor(policy: Policy, baseline_accepted: float) -> tuple[Policy, str]:
     is_active = math.isfinite(baseline_accepted) and baseline_accepted > 0
     if not wants or not is_active or any(_keeps_active(policy, r) for r in _rules(policy)):
         return policy, ""
-    floor = Bound(floor_metric(policy), ">=", baseline_accepted / 2)
+    half = baseline_accepted / 2
+    floor = Bound(floor_metric(policy), ">=", math.floor(100 * half) / 100 or half)
     return replace(policy, bounds=(*policy.bounds, floor)), str(floor)
 
 
