@@ -128,6 +128,22 @@ def test_a_name_with_signs_is_no_pattern_and_a_message_is_one_line(user: Path) -
     ]
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "status.showUntrackedFiles=no",
+        "commit.verbose=true",
+        "core.quotePath=true",
+        "color.ui=always",
+    ],
+)
+def test_settings_of_the_user_do_not_matter(user: Path, setting: str) -> None:
+    git(user, "config", *setting.split("="))
+    commit(user)
+    assert git(user, "log", "-1", "--format=%s").startswith("autoresearch:")
+    assert "committed already" in refused(user)
+
+
 def hook(folder: Path, name: str, script: str) -> None:
     path = folder / ".git/hooks" / name
     path.parent.mkdir(exist_ok=True)

@@ -117,7 +117,8 @@ class _Git:
             rule = one_line(ignored.stdout.partition("\t")[0], 100)
             mend = "take the rule out, add the file with `git add -f`, or leave --auto-commit out"
             raise self.refusal(f"git ignores it, by {rule}", mend)
-        if not self.must("status", "--porcelain", "--", self.only).strip():
+        changed = self.must("status", "--porcelain", "--untracked-files=all", "--", self.only)
+        if not changed.strip():
             raise self.refusal("it is committed already", "nothing in it has changed since")
 
 
