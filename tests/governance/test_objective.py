@@ -149,6 +149,7 @@ def test_the_spec_tells_how_much_is_required_over_the_incumbent(tmp_path: Path) 
         ("```sh\nls\n```\n```policy\nPRIMARY: up a\n```", "o.md:5: PRIMARY"),
         ("GUARDRAILS:\n- b must stay >= 1", "PRIMARY: missing"),
         ("```policy\n```", "PRIMARY: missing"),
+        (f"```policy\n{SENTENCES}```\n```policy\n```", "o.md:9: a second ```policy block"),
     ],
 )
 def test_a_mistake_says_the_key_and_the_mend(tmp_path: Path, text: str, said: str) -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from nightlab.program.document import Block, parse_document
 from nightlab.program.policy import Policy, parse_objective, parse_policy
+from nightlab.program.problem import ProgramError
 from nightlab.types import NightlabError
 
 _KEYWORD = re.compile(r"^[ \t]*((?i:PRIMARY|REQUIRE|PREFER)|GUARDRAILS)\s*:")
 _LIKE_A_RULE = re.compile(r"^[ \t]*[A-Z]{3,}\s*:")
-_SENTENCE_TAGS = ("policy", "text", "txt", "")
+_SENTENCE_TAGS = ("text", "txt", "")
 _FORM_TAGS = ("yaml", "json", "")
 
 
@@ -37,10 +38,13 @@ def _read(path: Path) -> str:
 def _policy_of(text: str, file: str) -> Policy:
     document = parse_document(text)
     fences = document.blocks
-    said = [b for b in fences if b.tag in _SENTENCE_TAGS and (_is_said(b) or b.tag == "policy")]
-    if said:
-        first = next((block for block in said if block.tag == "policy"), said[0])
-        return parse_policy(first.text, file, first.line)
+    if any(block.tag == "policy" for block in fences):
+        policy, problems = document.only("policy", file)
+        if policy is None or problems:
+            raise ProgramError(problems)
+        return parse_policy(policy.text, file, policy.line)
+    if said := next((b for b in fences if b.tag in _SENTENCE_TAGS and _is_said(b)), None):
+        return parse_policy(said.text, file, said.line)
     is_form = any(b.tag in _FORM_TAGS and "primary_metric" in b.text for b in fences)
     if not is_form and any(_KEYWORD.match(line) for line in document.prose.splitlines()):
         return parse_policy(_without_preface(text), file)
