@@ -6,16 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from nightlab.governance.effect import Effects
+from nightlab.governance.effect import Bounds, Effects
 from nightlab.governance.elimination import Elimination, Row, Say
 from nightlab.governance.fresh import Fresh, measure_fresh
 from nightlab.governance.sample import Configuration, Sample
 from nightlab.governance.units import Conditions
 from nightlab.program.policy import Policy
 from nightlab.types import NightlabError
-
-MOST_RUNS = 3_000
-"""An ablation makes no more runs than this, those on the last seeds aside."""
 
 
 class Taken(str, Enum):
@@ -60,19 +57,20 @@ def ablate(
     *,
     under: Conditions | None = None,
     say: Say = lambda line: None,
-    most_runs: int = MOST_RUNS,
+    bounds: Bounds | None = None,
 ) -> Ablation:
     """Take back whatever doesn't matter, by backward elimination on `seeds`.
 
     The weakest is taken back first, and the rest measured again: a unit whose effect doesn't stand
     out of the noise, as long as no rule breaks by it, and all that was taken back is no certain
-    loss together. Then what is left meets the best and the baseline on the `last` seeds, and is not
-    taken where it is worse beyond the noise. `moved` are the levers in which the best differs, by
-    dotted path, and `under` the toggles above them. Raises NightlabError for seeds of both kinds.
+    loss, or large part of the gain, together. Then what is left meets the best and the baseline on
+    the `last` seeds, and is not taken where it is worse beyond the noise. `moved` are the levers in
+    which the best differs, by dotted path, and `under` the toggles above them. Raises NightlabError
+    for seeds of both kinds.
     """
     if set(seeds) & set(last):
         raise NightlabError("an ablation wants last seeds that no decision of it has used")
-    effects = Effects(sample, baseline, best, moved, policy, seeds, most_runs)
+    effects = Effects(sample, baseline, best, moved, policy, seeds, bounds or Bounds())
     elimination = Elimination(effects, under or {}, say)
     elimination.run()
     return _Settling(elimination, last).settled()
@@ -95,7 +93,9 @@ class _Settling:
         refused = next(self._against(moved, full), "")
         whole = (Taken.BASELINE, ()) if refused else (Taken.FULL, moved)
         if kept == moved:
-            return self._taken(*whole, refused or "every change matters", full, None)
+            seen = all(row.effect is not None for row in self.elimination.table())
+            why = "every change matters" if seen else "not every change was looked at"
+            return self._taken(*whole, refused or why, full, None)
         reduced = self._fresh(self.left, self.effects.best)
         if not refused and _is_worse(reduced):
             why = "without what was taken back it is worse on fresh seeds"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -12,8 +14,26 @@ from nightlab.program.policy import Policy
 from nightlab.types import NightlabError, Trial
 
 
-class TooManyRuns(NightlabError):
-    """What is asked for would take more runs than were allowed."""
+class OutOfBounds(NightlabError):
+    """What is asked for would take more runs, or more time, than there may be."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How much an ablation may take; the last seeds come on top of it.
+
+    `runs` are those of its sample, and `until` is on the monotonic clock, in seconds.
+    """
+
+    runs: int = 1_500
+    until: float = math.inf
+
+    def check(self, sample: Sample, wanted: Sequence[Configuration], seeds: Sequence[int]) -> None:
+        """Raise OutOfBounds where these are too many."""
+        if sample.runs + sample.missing(wanted, seeds) > self.runs:
+            raise OutOfBounds(f"that would take more than {self.runs:,} runs")
+        if time.monotonic() + sample.takes(wanted, seeds) > self.until:
+            raise OutOfBounds("the time is up")
 
 
 @dataclass(frozen=True)
@@ -47,13 +67,13 @@ class Effect:
     def rank(self) -> tuple[float, float]:
         """In standard errors, the weakest first; an exact one counts as beyond any number."""
         side = (self.size > 0) - (self.size < 0)
-        return (self.size / self.error if self.error else side * float("inf"), self.size)
+        return (self.size / self.error if self.error else side * math.inf, self.size)
 
 
 class Effects:
     """Measures the best of a search without some of the levers that it moved, on given seeds.
 
-    `most_runs` bounds the runs of the sample; beyond it TooManyRuns is raised.
+    Raises OutOfBounds instead, where that would be too much.
     """
 
     def __init__(
@@ -64,7 +84,7 @@ class Effects:
         moved: Sequence[str],
         policy: Policy,
         seeds: Sequence[int],
-        most_runs: int,
+        bounds: Bounds,
     ) -> None:
         self.sample = sample
         self.baseline = baseline
@@ -72,7 +92,7 @@ class Effects:
         self.moved = tuple(moved)
         self.policy = policy
         self.seeds = tuple(seeds)
-        self.most_runs = most_runs
+        self.bounds = bounds
 
     def left(self, kept: Collection[str]) -> Configuration:
         """The best with these of its levers alone."""
@@ -99,9 +119,7 @@ class Effects:
         return self._breaches(self._trial(self.left(kept)))
 
     def _measure(self, configurations: Sequence[Configuration]) -> None:
-        needed = self.sample.missing(configurations, self.seeds)
-        if self.sample.runs + needed > self.most_runs:
-            raise TooManyRuns(f"an ablation makes no more than {self.most_runs:,} runs")
+        self.bounds.check(self.sample, configurations, self.seeds)
         self.sample.measure(configurations, self.seeds)
 
     def _effect(self, unit: Unit, whole: Configuration, rest: Configuration) -> Effect:
@@ -122,5 +140,4 @@ class Effects:
         return self.sample.trial(configuration, self.seeds)
 
 
-_INFINITE = float("inf")
-_UNKNOWN = (_INFINITE, -_INFINITE, _INFINITE)
+_UNKNOWN = (math.inf, -math.inf, math.inf)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from nightlab.governance.effect import Effect, Effects, TooManyRuns
+from nightlab.governance.effect import Effect, Effects, OutOfBounds
 from nightlab.governance.units import Conditions, Unit, inner_units, value_of, whole_units
 from nightlab.types import Value
 
@@ -34,6 +35,10 @@ class Row:
     unit: tuple[str, ...] = ()
 
 
+_SHARE = 0.25
+"""Of a certain gain, no more than this may seem to go with all that is taken back."""
+
+
 class Elimination:
     """Backward elimination; `kept` are the levers that are still there."""
 
@@ -51,9 +56,9 @@ class Elimination:
                 pass
             for effect in self._present(inner_units) + self._present(whole_units):
                 self._tell(effect, effect.unit.head, _why_kept(effect), kept=True)
-        except TooManyRuns as error:
+        except OutOfBounds as error:
             for lever in self.kept:
-                self._tell(None, lever, f"not measured: {error}", kept=True)
+                self._tell(None, lever, f"not looked at: {error}", kept=True)
 
     def table(self) -> tuple[Row, ...]:
         """A row for each lever that moved, in their order."""
@@ -74,7 +79,7 @@ class Elimination:
         mends = [each for each in effects if len(each.broken) < broken and not each.failed]
         lost = [each for each in effects if each not in mends and self._is_lost(each, broken)]
         for each in (*sorted(mends, key=_by_rank), *sorted(lost, key=_by_rank)):
-            if each in mends or not self.effects.lost(self._without(each)).stands_out:
+            if each in mends or not self._is_too_much(self._without(each)):
                 self._take_back(each, "without it fewer rules break" if each in mends else "")
                 return True
         return False
@@ -82,6 +87,14 @@ class Elimination:
     def _is_lost(self, effect: Effect, broken: int) -> bool:
         """Whether it doesn't stand out, and nothing more breaks without it."""
         return not (effect.stands_out or effect.failed or len(effect.broken) > broken)
+
+    def _is_too_much(self, kept: Sequence[str]) -> bool:
+        """Whether all that is gone then is a certain loss, or seems a large part of the gain.
+
+        Many small effects hide in the noise one by one, and are the whole gain together.
+        """
+        gain, lost = self.effects.lost(()), self.effects.lost(kept)
+        return lost.stands_out or (gain.stands_out and lost.size > _SHARE * gain.size)
 
     def _are_nothing_together(self, nothing: Sequence[Effect]) -> bool:
         """One of them may stand in for another."""
@@ -100,7 +113,7 @@ class Elimination:
         self.say(f"taken back: {effect.unit} ({why})")
 
     def _tell(self, effect: Effect | None, lever: str, why: str, kept: bool) -> None:
-        measured = effect if effect and effect.error < float("inf") else None
+        measured = effect if effect and effect.error < math.inf else None
         self.rows[lever] = Row(
             lever,
             before=value_of(self.effects.baseline, lever),
@@ -129,4 +142,4 @@ def _why_kept(effect: Effect) -> str:
         return "its effect stands out"
     if effect.broken:
         return f"without it {effect.broken[0]}"
-    return "all that was taken back would be a loss with it"
+    return "not certain, but much of the gain may go with it"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
@@ -26,13 +27,15 @@ class Measures(Protocol):
 class Sample:
     """Measurements by configuration and seed; the same one twice is measured once.
 
-    `times` is the horizon of them all. `runs` counts what was really measured.
+    `times` is the horizon of them all. `runs` counts what was really measured, and `seconds` is the
+    wall time that took.
     """
 
     def __init__(self, pool: Measures, times: float = 1.0) -> None:
         self.pool = pool
         self.times = times
         self.runs = 0
+        self.seconds = 0.0
         self._found: dict[tuple[str, int], Measurement] = {}
 
     def missing(self, configurations: Iterable[Configuration], seeds: Sequence[int]) -> int:
@@ -41,10 +44,15 @@ class Sample:
 
     def measure(self, configurations: Iterable[Configuration], seeds: Sequence[int]) -> None:
         """Measure what is missing, side by side."""
-        wanted = self._wanted(configurations, seeds)
+        wanted, began = self._wanted(configurations, seeds), time.monotonic()
         found = self.pool.measure(list(wanted.values()))
         self._found |= dict(zip(wanted, found, strict=True))
         self.runs += len(wanted)
+        self.seconds += time.monotonic() - began
+
+    def takes(self, configurations: Iterable[Configuration], seeds: Sequence[int]) -> float:
+        """How many seconds that will take, by what it took so far."""
+        return self.missing(configurations, seeds) * self.seconds / max(1, self.runs)
 
     def trial(self, configuration: Configuration, seeds: Sequence[int], number: int = 1) -> Trial:
         """The runs on these seeds as a trial's, 0 for the baseline, so that the judge can read it.
