@@ -177,6 +177,25 @@ def test_many_small_effects_are_not_taken_back_one_after_the_other(noise: float,
     assert found.fresh.improved
 
 
+def test_what_may_be_half_the_gain_is_rarely_lost_with_what_is_dead() -> None:
+    """Two levers of one and a half standard errors or so each, beside four that do nothing."""
+    live, dead = ("one", "two"), ("a", "b", "c", "d")
+    before = dict.fromkeys((*live, *dead), 0.0)
+
+    def truth(levers: Levers, seed: int) -> dict[str, float]:
+        return less(0.015 * (levers["one"] + levers["two"]))
+
+    kept: list[str] = []
+    for part in range(40):
+        seeds = further_seeds(PANEL, 100 * part, 40)
+        last = further_seeds(PANEL, 100 * part + 40, 20)
+        after = dict.fromkeys(before, 1.0)
+        found, _ = work(truth, before, after, noise=0.03, seeds=seeds, last=last)
+        kept += [name.removeprefix("governance.") for name in found.kept]
+    assert sum(name in live for name in kept) >= 0.9 * 2 * 40
+    assert sum(name in dead for name in kept) <= 0.2 * 4 * 40
+
+
 def test_time_that_is_up_leaves_the_best_as_it_was() -> None:
     found, rows = work(of_tax, OFF, {"tax": 0.3, "fee": 0.1}, bounds=Bounds(until=0.0))
     assert (found.taken, found.kept) == (Taken.FULL, tuple(named("tax fee")))
