@@ -9,7 +9,6 @@ import pytest
 from governance.simulated import POLICY, WORLD, Levers, Simulated, Truth, scenario
 
 from nightlab.governance.ablation import Ablation, Taken, ablate
-from nightlab.governance.effect import Bounds
 from nightlab.governance.elimination import Row
 from nightlab.governance.fresh import further_seeds
 from nightlab.governance.sample import Sample, breaches
@@ -192,12 +191,12 @@ def test_what_may_be_half_the_gain_is_rarely_lost_with_what_is_dead() -> None:
         after = dict.fromkeys(before, 1.0)
         found, _ = work(truth, before, after, noise=0.03, seeds=seeds, last=last)
         kept += [name.removeprefix("governance.") for name in found.kept]
-    assert sum(name in live for name in kept) >= 0.9 * 2 * 40
-    assert sum(name in dead for name in kept) <= 0.2 * 4 * 40
+    assert sum(name in live for name in kept) >= 0.95 * 2 * 40
+    assert sum(name in dead for name in kept) <= 0.12 * 4 * 40
 
 
 def test_time_that_is_up_leaves_the_best_as_it_was() -> None:
-    found, rows = work(of_tax, OFF, {"tax": 0.3, "fee": 0.1}, bounds=Bounds(until=0.0))
+    found, rows = work(of_tax, OFF, {"tax": 0.3, "fee": 0.1}, until=0.0)
     assert (found.taken, found.kept) == (Taken.FULL, tuple(named("tax fee")))
     assert {row.why for row in rows.values()} == {"not looked at: the time is up"}
     assert found.why == "not every change was looked at"
@@ -263,7 +262,7 @@ def test_it_never_makes_more_runs_than_it_may() -> None:
         of_tax,
         levers | {"tax": 0.0},
         {**dict.fromkeys(levers, 1.0), "tax": 0.3},
-        bounds=Bounds(runs=1_000),
+        most_runs=1_000,
     )
     assert found.runs <= 1_000 + 2 * len(SEEDS) + 3 * len(LAST)
     seen = [row for row in rows.values() if "more than 1,000 runs" in row.why]

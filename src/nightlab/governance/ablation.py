@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -13,6 +14,9 @@ from nightlab.governance.sample import Configuration, Sample
 from nightlab.governance.units import Conditions
 from nightlab.program.policy import Policy
 from nightlab.types import NightlabError
+
+MOST_RUNS = 1_500
+"""An ablation makes no more runs than this, those on the last seeds aside."""
 
 
 class Taken(str, Enum):
@@ -57,7 +61,8 @@ def ablate(
     *,
     under: Conditions | None = None,
     say: Say = lambda line: None,
-    bounds: Bounds | None = None,
+    most_runs: int = MOST_RUNS,
+    until: float = math.inf,
 ) -> Ablation:
     """Take back whatever doesn't matter, by backward elimination on `seeds`.
 
@@ -65,12 +70,13 @@ def ablate(
     out of the noise, as long as no rule breaks by it, and all that was taken back is no certain
     loss, or large part of the gain, together. Then what is left meets the best and the baseline on
     the `last` seeds, and is not taken where it is worse beyond the noise. `moved` are the levers in
-    which the best differs, by dotted path, and `under` the toggles above them. Raises NightlabError
-    for seeds of both kinds.
+    which the best differs, by dotted path, and `under` the toggles above them. It looks at no
+    further one beyond `most_runs`, or `until` on the monotonic clock. Raises NightlabError for
+    seeds of both kinds.
     """
     if set(seeds) & set(last):
         raise NightlabError("an ablation wants last seeds that no decision of it has used")
-    effects = Effects(sample, baseline, best, moved, policy, seeds, bounds or Bounds())
+    effects = Effects(sample, baseline, best, moved, policy, seeds, Bounds(most_runs, until))
     elimination = Elimination(effects, under or {}, say)
     elimination.run()
     return _Settling(elimination, last).settled()

@@ -25,8 +25,8 @@ class Bounds:
     `runs` are those of its sample, and `until` is on the monotonic clock, in seconds.
     """
 
-    runs: int = 1_500
-    until: float = math.inf
+    runs: int
+    until: float
 
     def check(self, sample: Sample, wanted: Sequence[Configuration], seeds: Sequence[int]) -> None:
         """Raise OutOfBounds where these are too many."""
