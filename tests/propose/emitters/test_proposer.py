@@ -98,6 +98,27 @@ def test_a_phase_speaks_for_some_and_silences_none() -> None:
     assert exploit["contrarian"] > 0
 
 
+def test_a_move_of_several_mechanisms_passes_the_turn_on() -> None:
+    class Both:
+        name, predicted, needs_facts, role = "local_tuner", Prediction.IMPROVE, False, ""
+
+        def move(self, scene: Scene) -> Move:
+            return Move({"width": 9, "rate": 0.02}, "both")
+
+        def facts(self, history: History, memory: Memory) -> list[str]:
+            return []
+
+    for one in (False, True):
+        setting = replace(sample_setting(), one_mechanism=one)
+        proposer = EmittersProposer(settings(emitters=["local_tuner", "simplifier"]), setting)
+        proposer.parts["local_tuner"] = Both()
+        ideas = []
+        for _ in range(20):
+            ideas.append(proposer.propose(sample_history(parameters=START)))
+            proposer.refused(ideas[-1], "again")
+        assert {len(idea.parameters) for idea in ideas} == ({1} if one else {1, 2})
+
+
 def test_moves_widen_on_a_plateau() -> None:
     usual = reach(Memory(phase=Phase.EXPLOIT))
     wider = reach(Memory(phase=Phase.EXPLORE))

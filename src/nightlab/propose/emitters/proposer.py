@@ -7,6 +7,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
+from nightlab.program.mechanism import are_one
 from nightlab.program.problem import did_you_mean
 from nightlab.propose import NothingToPropose, Role, Setting
 from nightlab.propose.bandit import Arm, Refusals, Tally, choose, tallies, turn
@@ -128,6 +129,10 @@ class EmittersProposer:
         if self.writer is None:
             move = asked(emitter, lambda: emitter.move(scene))
             if move is not None:
+                if self.setting.one_mechanism and not are_one(
+                    move.parameters, scene.space.parameters
+                ):
+                    raise Passes(f"{emitter.name} would move several mechanisms")
                 return _moved(move, scene.history)
         facts = asked(emitter, lambda: emitter.facts(scene.history, scene.memory))
         if emitter.needs_facts and not facts:
