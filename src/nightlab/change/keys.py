@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
+from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -76,15 +79,62 @@ class KeysSurface:
                 continue
             text = replace_value(text, *places[name], format_scalar(ours[name]))
         content = text.encode("utf-8")
-        return {self.file: content} if content != files[self.file] else {}
+        if content == files[self.file]:
+            return {}
+        self._foresee(files[self.file], content, ours)
+        return {self.file: content}
+
+    def _foresee(self, old: bytes, new: bytes, values: Mapping[str, Value]) -> None:
+        """Reading YAML takes long, and what these values make of the file is known.
+
+        Unless a value has a tag, or stands elsewhere too, by an anchor.
+        """
+        if b"&" in old or b"!!" in old:
+            return
+        data = load_mapping(self.file, old)
+        with suppress(KeyError):
+            for name, value in values.items():
+                data = with_value(data, name, value)
+            _remember((self.file, new, "1.2"), data)
 
 
-@lru_cache(maxsize=64)
+_KNOWN: OrderedDict[tuple[str, bytes, str], dict[str, Any]] = OrderedDict()
+_MOST_KNOWN = 64
+
+
+def _remember(key: tuple[str, bytes, str], data: dict[str, Any]) -> dict[str, Any]:
+    _KNOWN[key] = data
+    if len(_KNOWN) > _MOST_KNOWN:
+        _KNOWN.popitem(last=False)
+    return data
+
+
 def load_mapping(file: str, content: bytes, version: str = "1.2") -> dict[str, Any]:
-    """The whole file as plain data, by a version of YAML.
+    """The whole file as plain data, by a version of YAML; not to be changed, for others have it.
 
     Raises NightlabError where it isn't a mapping, or has no end.
     """
+    key = (file, content, version)
+    known = _KNOWN.get(key)
+    return known if known is not None else _remember(key, _load(file, content, version))
+
+
+def with_value(data: dict[str, Any], path: str, value: Value) -> dict[str, Any]:
+    """The data with another scalar at a dotted path, found as `flatten` names it.
+
+    Raises KeyError where there is none.
+    """
+    for key, inner in data.items():
+        if f"{key}" == path and isinstance(inner, (bool, int, float, str)):
+            return {**data, key: value}
+    for key, inner in data.items():
+        if isinstance(inner, dict) and path.startswith(f"{key}."):
+            with suppress(KeyError):
+                return {**data, key: with_value(inner, path[len(f"{key}.") :], value)}
+    raise KeyError(path)
+
+
+def _load(file: str, content: bytes, version: str) -> dict[str, Any]:
     yaml = YAML(typ="safe", pure=True)
     if version != "1.2":
         yaml.version = version

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
-from nightlab.governance.best import write_best
+from nightlab.governance.best import with_levers
 from nightlab.governance.mutation import TUNABLES
 from nightlab.governance.objective import Objective, check_metrics, with_floor
 from nightlab.governance.place import LAB, Place
@@ -38,11 +36,8 @@ def lay_study(
         warn(
             f"the objective has no activity floor, and nobody dealing is not toxic; added: {added}"
         )
-    with tempfile.TemporaryDirectory(prefix="nightlab-") as folder:
-        copy = Path(folder) / "scenario.yaml"
-        write_best(question.scenario, {lever.name: lever.value for lever in levers}, copy)
-        scenario = copy.read_bytes()
-    place.lay(question, policy, program_of(question, levers, policy), scenario)
+    scenario = with_levers(question.scenario, {lever.name: lever.value for lever in levers})
+    place.lay(question, policy, program_of(question, levers, policy), scenario.encode())
 
 
 def chosen(question: Question, levers: Sequence[Lever]) -> list[Lever]:

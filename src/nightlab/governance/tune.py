@@ -158,6 +158,7 @@ class Telling:
         self._campaign: Campaign | None = None
         self._summary: Summary | None = None
         self._baseline_told = False
+        self._best = 0
 
     @property
     def campaign(self) -> Campaign:
@@ -181,7 +182,7 @@ class Telling:
             self._settled(event.trial)
         elif isinstance(event, IncumbentReviewed):
             self.say(f"[autoresearch] {one_line(event_line(event, self.campaign))}")
-            self.save()
+            self._save_all()
 
     def save(self, campaign: Campaign | None = None, finished: bool = False) -> None:
         """Write summary.json whole."""
@@ -196,19 +197,27 @@ class Telling:
         history = self.campaign.history
         for line in baseline_lines(history.metric, history.anchor()):
             self.say(line)
-        self.save()
+        self._save_all()
 
     def _settled(self, number: int) -> None:
         assert self._summary is not None
         history = self.campaign.history
+        self._save_all()
         records = self._summary.records(history)
         record = next(each for each in records if each["iteration"] == number)
-        self.artifacts.write(history, [record])
-        self.save()
-        if record["accepted"]:
-            levers = moved_levers(history.baseline, history.trial(number))
-            write_best(self.question.scenario, levers, self.place.best)
         self.say(iteration_line(record, history.metric))
+
+    def _save_all(self) -> None:
+        """The ledger, the folders of iterations, and the best so far where it is another."""
+        assert self._summary is not None
+        history = self.campaign.history
+        self.artifacts.write(history, self._summary.records(history))
+        self.save()
+        best = history.incumbent
+        if best.number != self._best:
+            levers = moved_levers(history.baseline, best)
+            write_best(self.question.scenario, levers, self.place.best)
+            self._best = best.number
 
 
 def moved_levers(baseline: Trial, trial: Trial) -> Mapping[str, Value]:

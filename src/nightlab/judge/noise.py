@@ -10,7 +10,10 @@ from nightlab.judge.rules import SEED_IGNORED
 from nightlab.types import History, Trial, mean_difference, measured_here
 
 _POOLED = 200
-"""How many of the last trials the spread is learned from: enough, and quick after thousands."""
+"""Of at least so many of the last trials the spread is learned: enough, and quick after thousands."""
+
+_BLOCK = 50
+"""So many are dropped at a time, for the sum of the rest begins anew then."""
 
 _CAREFUL = 0.674
 """What seeds leave unexplained is put at the upper quartile of what the pairs allow."""
@@ -89,10 +92,11 @@ class Noise:
 
 
 class NoiseMeter:
-    """Measures noise from a history. It remembers what each settled trial told, no more."""
+    """Measures noise from a history. It remembers what the settled trials told, no more."""
 
     def __init__(self) -> None:
-        self._told: dict[int, tuple[Trial, Trial, _Spread]] = {}
+        self._sums: list[tuple[Trial, Trial, _Spread]] = []
+        self._base = (0, _Spread())
         self._last: tuple[History, Trial | None, Noise] | None = None
 
     def measure(self, history: History, trial: Trial | None = None) -> Noise:
@@ -111,26 +115,36 @@ class NoiseMeter:
 
     def _measured(self, history: History, trial: Trial | None) -> Noise:
         values = measured_here(history.baseline.values(history.metric)).values()
-        total = _Spread().plus_runs(values)
-        for each in history.trials[-_POOLED:]:
-            if each.verdict is not None and not each.failed and each.verdict.rule != SEED_IGNORED:
-                total = total.plus(self._of(history, each))
+        total = self._settled(history, _Spread().plus_runs(values))
         for each in history.open if trial is None else (trial,):
             if each.verdict is None:
                 total = total.plus(_told(history, each, history.incumbent))
         return total.noise()
 
-    def _of(self, history: History, trial: Trial) -> _Spread:
-        """What a settled trial tells, looked up where it has not changed."""
-        against = trial.verdict.evidence.get("against", 0) if trial.verdict else 0
-        rival = history.trial(int(against))
-        known = self._told.get(trial.number)
-        if known and known[0] is trial and known[1] is rival:
-            return known[2]
-        told = _told(history, trial, rival)
-        self._told.pop(trial.number - 2 * _POOLED, None)
-        self._told[trial.number] = (trial, rival, told)
-        return told
+    def _settled(self, history: History, base: _Spread) -> _Spread:
+        """`base` and what the last settled trials tell, summed anew from the first that changed."""
+        first = max(0, (len(history.trials) - _POOLED) // _BLOCK * _BLOCK)
+        pooled = history.trials[first:]
+        same = 0
+        if (first, base) == self._base:
+            for (trial, rival, _), each in zip(self._sums, pooled, strict=False):
+                if trial is not each or rival is not _rival(history, each):
+                    break
+                same += 1
+        del self._sums[same:]
+        self._base = (first, base)
+        for each in pooled[same:]:
+            total, rival = self._sums[-1][2] if self._sums else base, _rival(history, each)
+            if each.verdict is not None and not each.failed and each.verdict.rule != SEED_IGNORED:
+                total = total.plus(_told(history, each, rival))
+            self._sums.append((each, rival, total))
+        return self._sums[-1][2] if self._sums else base
+
+
+def _rival(history: History, trial: Trial) -> Trial:
+    """What a trial was compared with when it was settled; the baseline of one that is not."""
+    against = trial.verdict.evidence.get("against", 0) if trial.verdict else 0
+    return history.trial(int(against))
 
 
 def measure_noise(history: History, trial: Trial | None = None) -> Noise:
