@@ -10,7 +10,7 @@ from nightlab.judge.rules import SEED_IGNORED
 from nightlab.types import History, Trial, mean_difference, measured_here
 
 _POOLED = 200
-"""Of at least so many of the last trials the spread is learned: enough, and quick after thousands."""
+"""Of so many of the last trials at least the spread is learned: enough, and quick after more."""
 
 _BLOCK = 50
 """So many are dropped at a time, for the sum of the rest begins anew then."""
