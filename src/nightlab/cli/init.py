@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nightlab.cli.asking import Answers, Asker, as_budget, ask_about_script, take_flags
+from nightlab.cli.asking import (
+    Answers,
+    Asker,
+    as_budget,
+    as_steps,
+    ask_about_script,
+    take_flags,
+)
 from nightlab.types import NightlabError
 
 if TYPE_CHECKING:
@@ -20,6 +27,7 @@ if TYPE_CHECKING:
 
 LABS = {
     "pretrain": "a small GPT on real text: train.py, prepare.py, program.md",
+    "governance": "the rules of a simulated society: simulate.py, scenarios, program.md",
     "script": "a training script of your own, in a folder that is there already",
 }
 _LABS = Path(__file__).parent.parent / "labs"
@@ -27,7 +35,9 @@ _LARGEST_COMMIT = 200e6
 
 
 def init(
-    lab: Annotated[str, typer.Argument(help="pretrain, or script for a script of your own.")],
+    lab: Annotated[
+        str, typer.Argument(help="pretrain, governance, or script for a script of your own.")
+    ],
     folder: Annotated[Path, typer.Argument(help="The folder of the study.", metavar="DIR")],
     preset: Annotated[
         str | None,
@@ -65,6 +75,10 @@ def init(
     results: Annotated[
         str | None, typer.Option("--results", help="The results file; results.tsv if not given.")
     ] = None,
+    scenario: Annotated[
+        Path | None,
+        typer.Option("--scenario", help="Of governance: a scenario of your own, copied into DIR."),
+    ] = None,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Ask nothing; what is missing is an error.")
     ] = False,
@@ -90,12 +104,16 @@ def init(
         ask_about_script(asker, answers, folder, train, file, metric, minimize)
     elif metric or minimize is not None or train or file:
         raise NightlabError(f"{lab} has its own script and metric; leave out --train, --metric …")
+    if scenario is not None and lab != "governance":
+        raise NightlabError(f"{lab} has no scenarios; leave out --scenario")
     if budget is None and preset is not None and chosen is not None:
         budget = str(chosen.settings["run.budget"])
-    question = "How long should each training run be? (as 5 min, 2000 steps, 10M tokens)"
-    answers.values["run.budget"] = asker.need(budget, "--budget", question, as_budget)
+    if lab != "governance" or budget is not None:
+        question = "How long should each training run be? (as 5 min, 2000 steps, 10M tokens)"
+        read = as_steps if lab == "governance" else as_budget
+        answers.values["run.budget"] = asker.need(budget, "--budget", question, read)
     take_flags(answers, trials, scope, seeds, parallel, results)
-    _make(lab, folder, chosen, answers, asker, prose)
+    _make(lab, folder, chosen, answers, asker, prose, scenario)
 
 
 def _prose(program: Path) -> str | None:
@@ -132,6 +150,7 @@ def _make(
     answers: Answers,
     asker: Asker,
     prose: str | None,
+    scenario: Path | None,
 ) -> None:
     """Write the files, show the table, ask, commit; what was made goes again if that fails.
 
@@ -150,6 +169,10 @@ def _make(
     try:
         if preset is not None:
             apply(preset, folder)
+        if scenario is not None:
+            from nightlab.governance.begin import begin
+
+            typer.echo(f"{begin(folder, scenario)}\n")
         if prose is not None:
             program.write_text(_with_blocks(prose, _LABS / lab / "program.md"), encoding="utf-8")
         text = with_settings(program.read_text(encoding="utf-8"), answers.values)
@@ -172,7 +195,7 @@ def _make(
             shutil.rmtree(folder, ignore_errors=True)
         raise
     typer.echo(f"\nMade the study {folder.resolve().name}. Next:")
-    for step in _next_steps(study, preset):
+    for step in _next_steps(lab, study, preset):
         typer.echo(f"  {step}")
 
 
@@ -190,14 +213,17 @@ def _copy(source: Path, folder: Path, keep: AbstractSet[str]) -> list[Path]:
     """Copy a lab's files, but for those to keep; none that is there is overwritten."""
     folder.mkdir(parents=True, exist_ok=True)
     made: list[Path] = []
-    for path in sorted(source.iterdir()):
-        if path.name in {"__init__.py", "presets.yaml", *keep} or not path.is_file():
+    for path in sorted(source.rglob("*")):
+        left_out = path.name in {"__init__.py", "presets.yaml", *keep}
+        if left_out or "__pycache__" in path.parts or not path.is_file():
             continue
-        target = folder / {"gitignore": ".gitignore"}.get(path.name, path.name)
+        name = path.relative_to(source)
+        target = folder / name.with_name({"gitignore": ".gitignore"}.get(path.name, path.name))
         if target.exists():
             for each in made:
                 each.unlink()
             raise NightlabError(f"{target} is there already; take an empty folder")
+        target.parent.mkdir(exist_ok=True)
         target.write_bytes(path.read_bytes())
         made.append(target)
     return made
@@ -266,7 +292,9 @@ def _config(folder: Path) -> str:
     return config_table(rows)
 
 
-def _next_steps(study: Study, preset: Preset | None) -> list[str]:
+def _next_steps(lab: str, study: Study, preset: Preset | None) -> list[str]:
+    from importlib.util import find_spec
+
     from nightlab.run.inputs import missing_inputs
 
     here = os.path.relpath(study.folder)
@@ -274,6 +302,8 @@ def _next_steps(study: Study, preset: Preset | None) -> list[str]:
     if missing_inputs(study.folder, study.settings.run.inputs):
         command = preset.prepare if preset else "python prepare.py"
         steps.append(f"{command}       # make the data")
+    if lab == "governance" and find_spec("swarm") is None:
+        steps.append("pip install 'nightlab[governance]'    # the simulator, which is missing")
     changed = [n for n in study.repository.uncommitted() if n != study.results.name]
     if changed:
         names = shlex.join(changed) if len(changed) <= 3 else "program.md"

@@ -1,0 +1,82 @@
+"""A governance study about a scenario of one's own: its file, its levers, its activity floor."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from nightlab.change.keys import flatten, format_scalar, load_mapping
+from nightlab.governance.place import LAB, dotted, space_of
+from nightlab.governance.placing import place_value
+from nightlab.governance.record import SECTION
+from nightlab.governance.simulator import Lever, Simulator
+from nightlab.program.edit import space_lines, with_settings
+from nightlab.types import NightlabError, one_line
+
+_PROSE = """\
+# Less harm in {name}
+
+The rules of `{file}` are to do less harm.
+The number to lower is `pooled.toxicity_rate`: the expected harm of an accepted deal, over all deals
+of a run. An economy in which nobody deals does no harm, so the policy keeps a floor under activity,
+and welfare may not pay for it.
+
+Only the `governance` section is up for change. Agents and payoffs are the world. Toggles that are
+on stay on (`pinned`): how strict they are is open.
+
+"""
+_FLOOR = re.compile(r"(?m)^(- pooled\.accepted_interactions must stay >= ).*$")
+_HORIZON, _SEEDS = (10, 10), (7, 11, 19)
+
+
+def begin(folder: Path, scenario: Path) -> str:
+    """Make the study in `folder` one about this scenario. Returns a line on what was found.
+
+    Its levers are written out in the copy, for a value that moves must stand in the file. Raises
+    NightlabError where the simulator is missing, or can't run the scenario.
+    """
+    simulator = Simulator(LAB / "simulate.py", sys.executable)
+    world = simulator.check(scenario)
+    levers = simulator.levers(scenario)
+    if not levers:
+        raise NightlabError(f"{scenario}: no lever of its governance section does anything")
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", scenario.stem)
+    target = folder / "scenarios" / f"{name}.yaml"
+    target.write_text(written_out(scenario, levers), encoding="utf-8")
+    deals = [
+        simulator.run(target, *_HORIZON, seed)["pooled.accepted_interactions"] for seed in _SEEDS
+    ]
+    program = folder / "program.md"
+    text = program.read_text(encoding="utf-8")
+    file = target.relative_to(folder).as_posix()
+    program.write_text(_about(text, file, world.name, levers, sum(deals) / 6), encoding="utf-8")
+    return f"{scenario.name}: {world.agents} agents, {len(levers)} levers that do something"
+
+
+def written_out(scenario: Path, levers: Sequence[Lever]) -> str:
+    """The scenario with every lever at an explicit value, and every other byte as it was."""
+    content = scenario.read_bytes()
+    known = flatten(load_mapping(scenario.name, content))
+    text = content.decode("utf-8")
+    section = SECTION.rstrip(".")
+    for lever in levers:
+        if dotted(lever.name) not in known:
+            value = format_scalar(lever.value)
+            text = place_value(scenario.name, text, section, lever.name, value)
+    return text
+
+
+def _about(text: str, file: str, name: str, levers: Sequence[Lever], floor: float) -> str:
+    """The program about another scenario; `floor` is half of its activity."""
+    on = [dotted(lever.name) for lever in levers if lever.value is True and not lever.when]
+    settings = {
+        "change.files": [file],
+        "change.keys": file,
+        "change.pinned": on,
+        "change.space": space_lines(space_of(levers)),
+    }
+    text = with_settings(text[text.index("```yaml") :], settings)
+    text = _FLOOR.sub(rf"\g<1>{floor:.2g}", text)
+    return _PROSE.format(name=one_line(name, 80), file=file) + text
