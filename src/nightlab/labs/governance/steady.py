@@ -6,23 +6,25 @@ holds them to it: with and without, every number is the same.
 
 from __future__ import annotations
 
+import bisect
+import gc
 import itertools
 import logging
+import math
 import sys
 import uuid
-from functools import cache
+from functools import cache, wraps
 from typing import Any
-
-_QUICK_AGE = 1e-3
-"""How much older a post is, in seconds, than the one that came after it."""
 
 
 @cache
 def steady() -> None:
     """Apply every patch, once in a process."""
     logging.getLogger("swarm").setLevel(logging.ERROR)
-    for patch in (age_posts_by_order, rank_posts_quickly, count_ids):
+    for patch in (rank_posts_by_order, tell_nobody_nothing, count_ids):
         patch()
+    gc.collect()
+    gc.freeze()  # what was imported need not be looked through again and again
 
 
 def restart() -> None:
@@ -30,55 +32,115 @@ def restart() -> None:
     _Ids.numbers = itertools.count(1)
 
 
-def age_posts_by_order() -> None:
-    """Give posts an age by the order in which they were written, not by the clock.
+class Ranking:
+    """The posts of a feed in the order in which they are shown, kept up change by change.
+
+    First come those with more votes and replies, then the newer ones. That is what the feed's own
+    score comes to: in it a post loses a hundredth of a vote an hour, which tells posts of equal
+    votes apart, and no others.
+    """
+
+    def __init__(self, weight: float) -> None:
+        self._weight = weight
+        self._shown: list[tuple[float, int]] = []
+        self._posts: list[Any] = []
+        self._keys: dict[str, tuple[float, int]] = {}
+
+    def add(self, post: Any) -> None:
+        post.age_seconds_by_order = -1e-3 * len(self._posts)
+        self._keys[post.post_id] = (math.inf, -len(self._posts))
+        self._posts.append(post)
+        self.changed(post)
+
+    def changed(self, post: Any) -> None:
+        """Put a post where it belongs now."""
+        post.__dict__.pop("said", None)
+        old = self._keys[post.post_id]
+        if old[0] != math.inf:
+            del self._shown[bisect.bisect_left(self._shown, old)]
+        hidden = post.is_hidden or post.parent_id is not None
+        score = post.upvotes - post.downvotes + self._weight * post.reply_count
+        new = (math.inf if hidden else -score, old[1])
+        if not hidden:
+            bisect.insort(self._shown, new)
+        self._keys[post.post_id] = new
+
+    def first(self, limit: int) -> list[Any]:
+        return [self._posts[-order] for _, order in self._shown[:limit]]
+
+
+def rank_posts_by_order() -> None:
+    """Show posts by votes and order of writing, not by the clock, and without sorting them anew.
 
     A feed puts the newer of two posts with equal votes first, by microseconds. Under load the
-    clock goes on between two looks at it, and the order turns. On an idle machine this is the same.
+    clock goes on between two looks at it, and the order turns: a seed does not repeat. And
+    everybody looks at the whole feed in every step, which is half the time of a run of ten epochs.
     """
-    feed = sys.modules.get("swarm.env.feed")
-    if feed is None or not isinstance(getattr(feed.Post, "age_seconds", None), property):
+    module = sys.modules.get("swarm.env.feed")
+    changing = ("vote", "remove_vote", "hide_post", "unhide_post")
+    if module is None or not all(hasattr(module.Feed, name) for name in (*changing, "create_post")):
         return
-    create = feed.Feed.create_post
+    feed, post_class = module.Feed, module.Post
+    create, clear, ranked = feed.create_post, feed.clear, feed.get_ranked_posts
+    to_dict, age = post_class.to_dict, post_class.age_seconds.fget
 
     def create_post(self: Any, *args: Any, **named: Any) -> Any:
         post = create(self, *args, **named)
-        post.order = len(self._posts)
+        ranking = self.__dict__.setdefault("ranking", Ranking(self.reply_weight))
+        ranking.add(post)
+        if post.parent_id:
+            ranking.changed(self._posts[post.parent_id])
         return post
 
-    def age_seconds(post: Any) -> float:
-        return -_QUICK_AGE * getattr(post, "order", 0)
+    def followed(change: Any) -> Any:
+        @wraps(change)
+        def changed(self: Any, post_id: str, *args: Any, **named: Any) -> Any:
+            result = change(self, post_id, *args, **named)
+            if post_id in self._posts:
+                self.ranking.changed(self._posts[post_id])
+            return result
 
-    feed.Feed.create_post = create_post
-    feed.Post.age_seconds = property(age_seconds)
+        return changed
 
-
-def rank_posts_quickly() -> None:
-    """Sort a feed by votes and order of writing; the score by the clock comes to the same.
-
-    Everybody looks at the feed in every step, and the whole of it is sorted each time: half the
-    time of a run of ten epochs.
-    """
-    feed = sys.modules.get("swarm.env.feed")
-    if feed is None or not hasattr(feed.Feed, "get_ranked_posts"):
-        return
-    ranked = feed.Feed.get_ranked_posts
+    def cleared(self: Any) -> None:
+        clear(self)
+        self.__dict__.pop("ranking", None)
 
     def get_ranked_posts(
         self: Any, limit: int = 50, include_replies: bool = False, include_hidden: bool = False
     ) -> list[Any]:
-        if include_hidden or not self.age_decay > 0:
+        if include_replies or include_hidden or not self.age_decay > 0:
             return ranked(self, limit, include_replies, include_hidden)
-        weight = self.reply_weight
-        scored = [
-            (post.upvotes - post.downvotes + weight * post.reply_count, order, post)
-            for order, post in enumerate(self._posts.values())
-            if not post.is_hidden and (include_replies or post.parent_id is None)
-        ]
-        scored.sort(reverse=True)
-        return [post for _, _, post in scored[:limit]]
+        return self.ranking.first(limit) if self._posts else []
 
-    feed.Feed.get_ranked_posts = get_ranked_posts
+    def said(self: Any) -> dict[str, Any]:
+        kept = self.__dict__.get("said")
+        if kept is None:
+            kept = self.__dict__["said"] = to_dict(self)
+        return dict(kept)
+
+    def age_seconds(self: Any) -> float:
+        by_order = self.__dict__.get("age_seconds_by_order")
+        return age(self) if by_order is None else by_order
+
+    for name in changing:
+        setattr(feed, name, followed(getattr(feed, name)))
+    feed.create_post, feed.clear, feed.get_ranked_posts = create_post, cleared, get_ranked_posts
+    post_class.to_dict, post_class.age_seconds = said, property(age_seconds)
+
+
+def tell_nobody_nothing() -> None:
+    """Leave events alone that nobody has subscribed to: there is no log, and they are lost."""
+    module = sys.modules.get("swarm.logging.event_bus")
+    if module is None or not hasattr(module.EventBus, "emit"):
+        return
+    emit = module.EventBus.emit
+
+    def emit_if_heard(self: Any, event: Any) -> None:
+        if getattr(self, "_subscribers", True):
+            emit(self, event)
+
+    module.EventBus.emit = emit_if_heard
 
 
 class _Id(str):
