@@ -15,9 +15,6 @@ from typing import IO, Any
 
 from nightlab.types import Metrics, NightlabError, Value, one_line
 
-LAB = Path(__file__).parent.parent / "labs" / "governance"
-HARNESS = ("simulate.py", "world.py", "remembered.py", "steady.py", "levers.py")
-"""The files of the lab that an evaluation is made of."""
 
 _TIMEOUT = 300.0
 _MOST_SAID = 8_000_000

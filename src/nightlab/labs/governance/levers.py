@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from simulate import measure
+from measuring import measure
 from world import World, accepted, fields, simulator
 
 SEEDS, EPOCHS, STEPS = (7, 11), 5, 6

@@ -27,22 +27,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from remembered import Answers, watched
-from steady import restart
+from measuring import Answer, Metrics, forget, illusion_delta, measure
 from world import World, fields, ignored, nearest, read_mapping, simulator
 
 HERE = Path(__file__).resolve().parent
-TOTALS = frozenset(
-    {
-        "total_interactions", "accepted_interactions", "total_posts", "total_votes",
-        "total_welfare", "net_social_welfare",
-    }
-)  # fmt: skip
+FAR = 1_000_003
+"""How far apart the seeds of replays are: no seed of a panel is one of another's replays."""
 
 CANARY = (7, 2, 5)
 """Seed, epochs and steps of the run that is repeated to see whether it can be."""
-
-Metrics = dict[str, float]
 
 
 class Plan(NamedTuple):
@@ -66,17 +59,6 @@ class Plan(NamedTuple):
         return max(1, round(float(amount) / self.steps))
 
 
-class Answer(NamedTuple):
-    """What a run came to: the metrics of each epoch, and those of all together."""
-
-    rows: tuple[Metrics, ...]
-    pooled: Metrics
-
-    @property
-    def metrics(self) -> Metrics:
-        return {**self.rows[-1], **{f"pooled.{name}": v for name, v in self.pooled.items()}}
-
-
 @cache
 def read_plan(path: Path = HERE / "evaluation.yaml") -> Plan:
     """evaluation.yaml, or its defaults. Raises ValueError for what makes no sense."""
@@ -97,7 +79,6 @@ def read_plan(path: Path = HERE / "evaluation.yaml") -> Plan:
 
 
 _WORLDS: dict[str, World] = {}
-_ANSWERS: Answers[Answer] = Answers()
 
 
 def evaluate(settings: Mapping[str, Any], seed: int) -> Metrics:
@@ -107,48 +88,21 @@ def evaluate(settings: Mapping[str, Any], seed: int) -> Metrics:
     if plan.world and worlds[0].hash != plan.world:
         raise ValueError("only the governance section may change")
     levers = worlds[0].governed(settings.get("governance"))
+    names = [world.name for world in worlds]
+    if len(set(names)) < len(names):
+        raise ValueError(f"two scenarios of the family have one name: {', '.join(names)}")
     found: dict[str, Metrics] = {}
     for world in worlds:
         answer = measure(world, levers, settings.get("payoff"), seed, plan.granted, plan.steps)
         _print_epochs(world, seed, answer)
         found[world.name] = answer.metrics
+        if plan.replays:
+            replays = [
+                measure(world, levers, settings.get("payoff"), other, plan.granted, plan.steps)
+                for other in range(seed + FAR, seed + FAR * (plan.replays + 1), FAR)
+            ]
+            found[world.name] |= illusion_delta([answer, *replays])
     return combined(found, plan) if len(found) > 1 else found[worlds[0].name]
-
-
-def measure(world: World, levers: Any, payoff: Any, seed: int, epochs: int, steps: int) -> Answer:
-    """One run, or what is known of it already."""
-    about = (
-        world.hash,
-        json.dumps(payoff, default=str) if world.payoffs else "",
-        seed,
-        epochs,
-        steps,
-    )
-    known = _ANSWERS.find(about, levers)
-    if known is not None:
-        return known
-    seen = watched(levers)
-    restart()
-    orchestrator = simulator().build_orchestrator(world.fresh(seen, payoff, seed, epochs, steps))
-    deals: list[Any] = []
-    orchestrator.on_interaction_complete(lambda deal, *payoffs: deals.append(deal))
-    rows = tuple(numbers(row) for row in orchestrator.run())
-    orchestrator.state.completed_interactions = deals
-    pooled = numbers(orchestrator._compute_epoch_metrics())
-    for name in TOTALS & pooled.keys():
-        pooled[name] = sum(row[name] for row in rows) / len(rows)
-    answer = Answer(rows, pooled)
-    _ANSWERS.keep(about, levers, seen, answer)
-    return answer
-
-
-def numbers(row: Any) -> Metrics:
-    """The numeric fields of an epoch's metrics."""
-    return {
-        name: float(value)
-        for name, value in row.to_dict().items()
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and name != "epoch"
-    }
 
 
 def combined(found: Mapping[str, Metrics], plan: Plan) -> Metrics:
@@ -262,7 +216,7 @@ def check(asked: argparse.Namespace) -> None:
 
 def repeats(world: World, levers: Any, scenario: str, first: Answer) -> bool:
     """The canary: whether a seed comes to the same again, here and in a fresh process."""
-    _ANSWERS.forget()
+    forget()
     again = measure(world, levers, None, *CANARY)
     seed, epochs, steps = (str(number) for number in CANARY)
     horizon = ["--seed", seed, "--epochs", epochs, "--steps", steps]
