@@ -41,7 +41,7 @@ class Effects:
         self.count = len(names)
         self.used = np.flatnonzero(np.any(evidence.rows != 0, axis=0))
         groups = {name: number for number, name in enumerate(dict.fromkeys(names))}
-        self.groups = np.array([groups[names[at]] for at in self.used], int)
+        self.groups = np.asarray([groups[names[int(at)]] for at in self.used], dtype=np.intp)
         rows = np.column_stack([np.ones(len(evidence.rows)), evidence.rows[:, self.used]])
         weights = 1 / (1 / evidence.runs + _MISFIT)
         self.usual = _usual(rows[:, 1:], evidence.measured[:, 0], weights)
@@ -70,18 +70,9 @@ class Effects:
         import numpy as np
 
         chance = np.random.default_rng(random.getrandbits(64))
-        found = chance.standard_normal((self.count, self.metrics)) * np.sqrt(self.usual)
+        found: Array = chance.standard_normal((self.count, self.metrics)) * np.sqrt(self.usual)
         drawn = self.means + self.root @ chance.standard_normal(self.means.shape)
         found[self.used] = drawn[1:]
-        return found
-
-    @property
-    def expected(self) -> Array:
-        """Effects by column and metric, as they are most likely."""
-        import numpy as np
-
-        found = np.zeros((self.count, self.metrics))
-        found[self.used] = self.means[1:]
         return found
 
     def worth(self, measured: Array) -> Array:

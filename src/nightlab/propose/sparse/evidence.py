@@ -54,11 +54,11 @@ class Evidence:
 
 @dataclass(frozen=True)
 class _Told:
-    """What one trial has measured, and the squares that tell the noise: sums and their number."""
+    """What one trial has measured in so many runs, and sums of squares that tell the noise."""
 
     values: tuple[float, ...]
     squares: tuple[float, ...]
-    free: int
+    runs: int = 1
 
 
 class Records:
@@ -91,7 +91,7 @@ class Records:
             [trial for trial, _ in known],
             np.array(rows).reshape(len(known), self.columns.count),
             values / noise,
-            np.array([max(1, len(trial.values(history.metric))) for trial, _ in known], float),
+            np.array([told.runs for _, told in known], float),
             np.array([limit.most for limit in limits]) / noise[1:],
         )
 
@@ -136,19 +136,19 @@ def _limit(rule: Guardrail | Bound, name: str, anchor: float) -> Limit:
 def _told(history: History, limits: Sequence[Limit], trial: Trial) -> _Told | None:
     """What a trial has measured; None where that is nothing. A crash is a loss without a size."""
     if trial.verdict is not None and trial.verdict.decision is Decision.CRASH:
-        return _Told((-math.inf, *(0.0 for _ in limits)), (0.0,) * (1 + len(limits)), 0)
+        return _Told((-math.inf, *(0.0 for _ in limits)), (0.0,) * (1 + len(limits)))
     gain = history.gain(trial, history.baseline)
     if gain is None or not math.isfinite(gain):
         return None
-    values, squares, free = [gain], [], 0
+    values, squares = [gain], []
     for metric, sign in ((history.metric, 1), *((each.metric, each.sign) for each in limits)):
         pairs = list(history.differences(trial, history.baseline, metric).values())
         mean = sum(pairs) / len(pairs) if pairs else 0.0
         squares.append(sum((each - mean) ** 2 for each in pairs))
         values.append(sign * mean)
-        free = max(free, len(pairs) - 1)
-    del values[1]
-    return _Told(tuple(values), tuple(squares), free)
+    del values[1]  # the gain knows more than the mean of the pairs
+    runs = max(1, len(history.differences(trial, history.baseline)))
+    return _Told(tuple(values), tuple(squares), runs)
 
 
 def _noise(values: Array, told: Sequence[_Told]) -> Array:
@@ -162,7 +162,7 @@ def _noise(values: Array, told: Sequence[_Told]) -> Array:
     fine = np.isfinite(values[:, 0])
     worst = min(float(values[fine, 0].min(initial=0.0)), 0.0)
     values[~fine, 0] = worst
-    free = sum(each.free for each in told)
+    free = sum(each.runs - 1 for each in told)
     if free >= _ENOUGH:
         found = np.sqrt(np.sum([each.squares for each in told], axis=0) / free)
     else:

@@ -42,7 +42,9 @@ class Steps:
         self.free = [
             name
             for name in space.active(values)
-            if name in columns.first and fits(space.parameters[name], values[name])
+            if name in columns.first
+            and name in values
+            and fits(space.parameters[name], values[name])
         ]
 
     def all(self, most: int, seen: Sequence[Parameters] = ()) -> list[Step]:
@@ -76,6 +78,7 @@ class Steps:
         after, space = {**self.values, **moved}, self.columns.space.parameters
         return bool(moved) and all(
             name in self.columns.first
+            and name in self.values
             and self.values[name] != value
             and space[name].contains(value)
             and space[name].active(after)
