@@ -70,8 +70,8 @@ def optimize(
     `function(parameters, seed)` returns the policy's PRIMARY metric, or a mapping of metrics; it
     is called in this process. `start` is the baseline, the middle of each range if not given.
     `false_keeps` is the share of keeps that may be luck; `keep="any"` keeps any improvement.
-    `propose` says where ideas come from: `search`, `emitters`, `random`, or a list that shares the
-    trials, with entries as in program.md: `["search", {"with": "random", "seed": 1}]`.
+    `propose` says where ideas come from: `search`, `sparse`, `emitters`, `random`, or a list that
+    shares the trials, with entries as in program.md: `["search", {"with": "random", "seed": 1}]`.
     `folder` keeps the study, and goes on with it where it is there with the same space, policy
     and seeds. `trials` more are tried, 20 if neither they nor `runs` are given, or as many as so
     many `runs` of the function allow, those that confirm the best among them. `say` is

@@ -98,17 +98,18 @@ class ProposeSettings(Section):
     """What the ideas of this proposer are signed with, where a list has two of a kind."""
 
     at_once: int | None = Field(default=None, ge=1)
-    """Of `search`: how many parameters one change moves at most, the largest moves first.
+    """Of `search` and `sparse`: how many parameters one change moves at most; of `search` the
+    largest moves first.
 
-    Without it a change may move them all; 1 keeps causes apart.
+    Without it `search` may move them all, and `sparse` four; 1 keeps causes apart.
     """
 
     startup: int = Field(default=4, ge=0)
     """Of `search`: how many quasi-random points it tries before it asks its model."""
 
     seed: int = Field(default=0, ge=0)
-    """Of `search`, `random` and `emitters`: makes the draws repeatable. The bandit of a list goes
-    by the seed and the decay of its first entry.
+    """Of `search`, `sparse`, `random` and `emitters`: makes the draws repeatable. The bandit of a
+    list goes by the seed and the decay of its first entry.
     """
 
     time: Seconds = 600.0

@@ -26,14 +26,15 @@ _State = frozenset[tuple[str, Value]]
 
 
 class SparseProposer:
-    """For wide spaces of which few parameters matter, where runs are cheap and noisy.
+    """One to four parameters at a time, drawn by what each has brought: for wide spaces of which
+    few parameters matter, where runs are cheap and noisy.
 
-    One to `at_once` parameters move from the incumbent. Which, is drawn by what each may bring as
-    far as all trials tell, dropped ones too: the gain, and how it moves what guardrails bound.
-    Now and then it goes on from a near miss, joins two, or looks where little was tried. A switch
-    is turned on together with draws of what hangs on it; what has no effect never moves by itself.
-    It takes milliseconds. It believes that effects add up, so where everything hangs on everything
-    else, `search` does better. Source: Russo and others, A Tutorial on Thompson Sampling, 2018.
+    What it knows is learned from all trials, dropped ones too: the gains, and how far each moved
+    what guardrails bound. Now and then it goes on from a near miss, joins two, or looks where
+    little was tried. A switch is turned on together with draws of what hangs on it; what has no
+    effect never moves by itself. An idea takes milliseconds. It believes that effects add up:
+    where everything hangs on everything else, `search` does better. Source: Russo and others, A
+    Tutorial on Thompson Sampling, 2018.
     """
 
     def __init__(self, settings: ProposeSettings, setting: Setting) -> None:
