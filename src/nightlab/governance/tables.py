@@ -18,11 +18,12 @@ def fresh_table(found: Ablation) -> str:
         whose = "best of the search"
     head = ("metric", "baseline", whose, "difference", "95% interval")
     text = table(head, [_compared(each) for each in fresh.differences.values()])
-    lines = [
-        f"Both met {counted_seeds(fresh)}, pair by pair, and no decision has used those.",
-        f"Differences are as measured; the {fresh.metric} of the first line of this report is"
-        " drawn towards no improvement, by how little it stands out of its error.",
-    ]
+    lines = [f"Both met {counted_seeds(fresh)}, pair by pair, and no decision has used those."]
+    if found.taken is not Taken.BASELINE:
+        lines.append(
+            f"Differences are as measured; the {fresh.metric} of the first line of this report is"
+            " drawn towards no improvement, by how little it stands out of its error."
+        )
     if fresh.absent:
         lines.append(f"Not available: {', '.join(inert(name) for name in fresh.absent)}.")
     lines += [f"It breaks the policy there: {inert(each)}." for each in fresh.broken]
