@@ -93,7 +93,7 @@ def test_what_harms_is_taken_back_first() -> None:
     found, rows = work(truth, OFF, {"tax": 0.3, "decay": 0.5, "fee": 0.1}, say=said.append)
     assert found.kept == ("governance.tax",)
     assert rows["fee"].why == "better without it"
-    assert said[0] == "taken back: governance.fee (better without it)"
+    assert said[0] == "taken back: fee (better without it)"
     assert found.reduced is not None and found.reduced.improved
 
 

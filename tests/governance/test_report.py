@@ -89,7 +89,7 @@ def test_each_change_has_a_row_and_what_stays_comes_first() -> None:
     assert {row.split(" | ")[0] for row in rows[1:]} == {"| audit_enabled", "| decay"}
     assert all("| taken back: " in row for row in rows[1:])
     assert any("| off | on |" in row for row in rows)
-    assert "1 of 3 changes stays." in text
+    assert "Of 3 levers that moved, 1 stays." in text
     assert "Beside the best of the search, on the last 20 seeds," in text
 
 

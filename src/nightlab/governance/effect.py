@@ -129,8 +129,8 @@ class Effects:
         found = difference(here.values(metric), there.values(metric), metric)
         if found is None:
             found = Difference(metric, 0.0, 0.0, 0.0, *_UNKNOWN, seeds=0)
-        low, high = sorted((sign * found.low, sign * found.high))
-        return Effect(unit, sign * found.mean, low, high, found.error, broken, failed)
+        low, high = sorted((sign * found.low + 0.0, sign * found.high + 0.0))  # never -0
+        return Effect(unit, sign * found.mean + 0.0, low, high, found.error, broken, failed)
 
     def _breaches(self, trial: Trial) -> tuple[str, ...]:
         baseline = self.sample.trial(self.baseline, self.seeds, 0)

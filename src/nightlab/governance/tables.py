@@ -74,8 +74,8 @@ def _shown(value: Value | None) -> str:
 def _outcome(found: Ablation) -> str:
     """What became of the whole."""
     if found.taken is Taken.REDUCED:
-        stay = "stays" if len(found.kept) == 1 else "stay"
-        told = f"{len(found.kept)} of {counted(len(found.rows), 'change')} {stay}."
+        stays = "1 stays" if len(found.kept) == 1 else f"{len(found.kept)} stay"
+        told = f"Of {counted(len(found.rows), 'lever')} that moved, {stays}."
         primary = found.reduced.primary if found.reduced else None
         if primary is None:
             return told

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nightlab.governance.record import lever as lever_of
 from nightlab.governance.sample import Configuration
 from nightlab.program.space import Space
 from nightlab.types import Value
@@ -26,8 +27,8 @@ class Unit:
     levers: tuple[str, ...]
 
     def __str__(self) -> str:
-        rest = len(self.levers) - 1
-        return f"{self.head} with {', '.join(self.levers[1:])}" if rest else self.head
+        head, *rest = map(lever_of, self.levers)
+        return f"{head} with {', '.join(rest)}" if rest else head
 
 
 def conditions_of(space: Space) -> Conditions:
