@@ -145,12 +145,13 @@ def test_a_file_that_cannot_be_read_is_refused_with_its_reason(new: str, said: s
     assert "\n" not in refusal(new)
 
 
-def test_anchors_that_stand_for_very_much_are_counted_and_not_followed() -> None:
+def test_what_is_far_too_much_is_counted_and_not_followed() -> None:
     lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 8)}]" for n in range(1, 9)]
     began = time.monotonic()
     assert "more than 100,000 values" in refusal(TEXT + "\n".join(lines))
     assert time.monotonic() - began < 5
+    assert "more than 1 MB" in refusal(TEXT + f"more: {'x' * 1_000_000}\n")
     loop = b"a: &a {b: 1, c: *a}\n"
     with pytest.raises(NightlabError, match="nested too deeply"):
         load_mapping("p.yaml", loop)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from nightlab.governance.best import check_best, with_levers, write_best
-from nightlab.governance.simulator import LAB, Simulator
+from nightlab.governance.place import LAB
+from nightlab.governance.simulator import Simulator
 from nightlab.types import Metrics, NightlabError, Value
 
 SCENARIO = """\

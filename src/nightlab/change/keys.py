@@ -18,6 +18,7 @@ from nightlab.program.edit import replace_value
 from nightlab.program.problem import did_you_mean, yaml_mistake
 from nightlab.types import Idea, NightlabError, Value
 
+_LARGEST = 1_000_000
 _MOST = 100_000
 _DEEPEST = 100
 
@@ -112,7 +113,7 @@ def _remember(key: tuple[str, bytes, str], data: dict[str, Any]) -> dict[str, An
 def load_mapping(file: str, content: bytes, version: str = "1.2") -> dict[str, Any]:
     """The whole file as plain data, by a version of YAML; not to be changed, for others have it.
 
-    Raises NightlabError where it isn't a mapping, or has no end.
+    Raises NightlabError where it isn't a mapping, or is too large to be one of parameters.
     """
     key = (file, content, version)
     known = _KNOWN.get(key)
@@ -135,6 +136,8 @@ def with_value(data: dict[str, Any], path: str, value: Value) -> dict[str, Any]:
 
 
 def _load(file: str, content: bytes, version: str) -> dict[str, Any]:
+    if len(content) > _LARGEST:
+        raise NightlabError(f"{file} has more than {_LARGEST // 1_000_000} MB of parameters")
     yaml = YAML(typ="safe", pure=True)
     if version != "1.2":
         yaml.version = version
