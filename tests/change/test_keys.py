@@ -47,6 +47,15 @@ def read(text: str, *names: str, file: str = "p.yaml") -> dict[str, Value]:
     return KeysSurface(file, names).read({file: text.encode()})
 
 
+def test_sections_that_may_be_edited_are_there() -> None:
+    files = {"p.yaml": YAML.encode()}
+    for within in ("market", "market.deep", "market.deep.x.y", "rate", "big.one"):
+        assert KeysSurface("p.yaml", (), (within,)).read(files) == VALUES
+    for within in ("markt", "market.dep", "rate.more", "deep"):
+        with pytest.raises(NightlabError, match=rf"change\.within: {within} is not in p\.yaml"):
+            KeysSurface("p.yaml", (), ("market", within)).read(files)
+
+
 def test_every_scalar_by_its_path() -> None:
     assert read(YAML) == VALUES
     assert read(YAML, "market.fee") == {"market.fee": 1e-3}

@@ -366,6 +366,17 @@ def test_what_was_kept_is_confirmed_on_fresh_seeds(tmp_path: Path) -> None:
     assert "confirmed on 4 fresh seeds** that no decision has used" in summary
 
 
+def test_a_section_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
+    folder = lay(tmp_path / "s", "{with: search}")
+    program = (folder / "program.md").read_text()
+    bare = program[: program.index("  space:")] + program[program.index("propose:") :]
+    bare = bare.replace("{with: search}", '{command: "true"}')
+    (folder / "program.md").write_text(bare.replace("[governance]", "[governence]"))
+    git(folder, "commit", "-qam", "a slip")
+    said = error(folder, "run", "--trials", "1")
+    assert 'change.within: governence is not in scenario.yaml; did you mean "governance"?' in said
+
+
 def test_a_metric_that_nobody_measures_is_an_error(tmp_path: Path) -> None:
     policy = TEMPLATE.replace("quality_gap", "qualty_gap")
     folder = lay(tmp_path / "s", "{with: search}", policy=policy)

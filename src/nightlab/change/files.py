@@ -83,7 +83,7 @@ def build_surface(settings: ChangeSettings) -> JoinedSurface:
         rest = tuple(name for name in settings.space if name not in in_keys)
         parts.append(BlockSurface(settings.block, rest))
     if settings.keys:
-        parts.append(KeysSurface(settings.keys, in_keys))
+        parts.append(KeysSurface(settings.keys, in_keys, settings.within))
     return JoinedSurface(parts)
 
 

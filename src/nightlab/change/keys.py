@@ -24,11 +24,17 @@ _DEEPEST = 100
 
 
 class KeysSurface:
-    """Scalars of a YAML or JSON file, named by dotted path (`governance.audit_probability`)."""
+    """Scalars of a YAML or JSON file, named by dotted path (`governance.audit_probability`).
 
-    def __init__(self, file: str, names: tuple[str, ...] = ()) -> None:
+    The sections `within` which its text may be edited must be there.
+    """
+
+    def __init__(
+        self, file: str, names: tuple[str, ...] = (), within: tuple[str, ...] = ()
+    ) -> None:
         self.file = file
         self.names = names
+        self.within = within
 
     def owns(self, path: str) -> bool:
         return path == self.file
@@ -36,7 +42,12 @@ class KeysSurface:
     def read(self, files: Files) -> dict[str, Value]:
         if self.file not in files:
             raise NightlabError(f"change.keys: {self.file} is not committed in the study")
-        known = flatten(load_mapping(self.file, files[self.file]))
+        data = load_mapping(self.file, files[self.file])
+        for path in self.within:
+            if not _has(data, path):
+                mend = did_you_mean(path, (str(key) for key in data))
+                raise NightlabError(f"change.within: {path} is not in {self.file}{mend}")
+        known = flatten(data)
         for name in self.names:
             if name not in known:
                 mend = did_you_mean(name, known)
@@ -167,6 +178,16 @@ def _has_an_end(data: object) -> bool:
         inner = value.values() if isinstance(value, dict) else value
         left += [(each, depth + 1) for each in inner]
     return True
+
+
+def _has(data: object, path: str) -> bool:
+    """Whether there is anything at a dotted path."""
+    if not isinstance(data, dict):
+        return False
+    below = ((value, f"{key}.") for key, value in data.items())
+    return path in data or any(
+        path.startswith(start) and _has(value, path[len(start) :]) for value, start in below
+    )
 
 
 def flatten(data: dict[str, Any], prefix: str = "") -> dict[str, Value]:
