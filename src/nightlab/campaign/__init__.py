@@ -358,6 +358,8 @@ class Campaign:
     def mend(self, proposer: Proposer) -> None:
         """Give each open trial that failed by a slip one more chance."""
         for trial in self.history.open if self.mending else ():
+            if trial.failed is None:
+                continue
             self.save()  # views hear of the failure before it is mended
             self._asked_for = trial.number
             mended = self.mending.mend(trial, self.history, proposer) if self.mending else None
