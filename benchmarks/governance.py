@@ -342,6 +342,7 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
         parser.error("the simulator is not installed: pip install 'nightlab[governance]'")
     if options.quick:
         options.repeats, options.iterations, options.held_out = 1, 5, 4
+        options.minutes = min(options.minutes, 0.2)
     options.scenarios = options.scenarios or sorted(SCENARIOS.glob("*.yaml"))
     known = json.loads(options.by_hand.read_text("utf-8")) if options.by_hand else {}
     options.by_hand = {**BY_HAND, **known}
