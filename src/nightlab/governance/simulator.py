@@ -15,7 +15,6 @@ from typing import IO, Any
 
 from nightlab.types import Metrics, NightlabError, Value, one_line
 
-
 _TIMEOUT = 300.0
 _MOST_SAID = 8_000_000
 
