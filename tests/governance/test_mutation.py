@@ -147,6 +147,31 @@ def test_a_value_beyond_the_range_is_brought_into_it() -> None:
     assert {value for idea in ideas for value in idea.values()} == {0.1}
 
 
+def test_after_some_refusals_it_runs_on_to_a_move_that_is_new() -> None:
+    off = {**VALUES, PREFIX + "transaction_tax_rate": 0.0}
+    only = [each for each in TOGGLES] + [n for n in TUNABLES if n != "transaction_tax_rate"]
+    proposer = mutation(42, *only)
+    history = sample_history(parameters=off)
+    moved = []
+    for _ in range(15):
+        idea = proposer.propose(history)
+        moved.append(idea.parameters[PREFIX + "transaction_tax_rate"])
+        proposer.refused(idea, "it changes nothing")
+    assert 0.0 in moved[:10]
+    assert set(moved[10:]) == {0.02}
+
+
+def test_when_every_step_was_tried_it_says_so() -> None:
+    name = PREFIX + "transaction_tax_rate"
+    only = [*TOGGLES, *(n for n in TUNABLES if n != "transaction_tax_rate")]
+    made = sample_trial(1, {**VALUES, name: 0.02}, 1.2, Decision.DISCARD)
+    history = sample_history(replace(made, moved={name: 0.02}, parent="c0"), parameters=VALUES)
+    proposer = mutation(42, *only)
+    with pytest.raises(NothingToPropose, match="tried"):
+        for _ in range(20):
+            proposer.refused(proposer.propose(history), "already tried")
+
+
 def test_a_space_without_its_levers_is_said() -> None:
     with pytest.raises(NothingToPropose, match="audit_enabled"):
         mutation(42, *TUNABLES, *TOGGLES).propose(sample_history(parameters=VALUES))

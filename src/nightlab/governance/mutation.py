@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from random import Random
 
 from nightlab.propose import NothingToPropose, Setting
@@ -27,6 +28,8 @@ TOGGLES = ("audit_enabled", "circuit_breaker_enabled", "incoherence_friction_ena
 """The levers that are on or off."""
 
 _NUMERIC = 0.7
+_PATIENCE = 10
+_FURTHEST = 500
 _DIGITS = 6
 
 
@@ -63,13 +66,16 @@ def draws(seed: int) -> Iterator[Draw]:
 class Mutation:
     """One of five numeric levers (70 %) or of three toggles (30 %), by the stream of its seed.
 
-    A draw of a lever that the space doesn't have is passed over. A move that changes nothing is
-    proposed all the same, for the campaign to refuse; the next one goes on with the stream.
+    A draw of a lever that the space doesn't have is passed over. A move that changes nothing, or was
+    tried, is proposed all the same, for the campaign to refuse, and the next one goes on with the
+    stream. Most draws are of that kind before long, and a campaign ends after some refusals in a
+    row: so after a few of them the stream runs on by itself to a move that is new.
     """
 
     def __init__(self, settings: ProposeSettings, setting: Setting) -> None:
         self.emitter = settings.name or "mutation"
         self.seed = settings.seed
+        self.space = setting.space
         self.levers = [each for each in (*TUNABLES, *TOGGLES) if PREFIX + each in setting.space]
         self.draws = [Draw(lever, way) for lever in self.levers for way in _ways(lever)]
         self._after = self._refused = 0
@@ -95,9 +101,23 @@ class Mutation:
             before = values.get(trial.parent, history.baseline.parameters)
             if trial.emitter == self.emitter and any(_made(d, trial, before) for d in self.draws):
                 next(draw for draw in stream if _made(draw, trial, before))
-        for _ in range(self._refused_since(history)):
+        refused = self._refused_since(history)
+        for _ in range(refused):
             next(stream)
-        return next(stream)
+        if refused < _PATIENCE:
+            return next(stream)
+        return self._new(history, stream)
+
+    def _new(self, history: History, stream: Iterator[Draw]) -> Draw:
+        """The next draw that leads somewhere where nobody was. Raises NothingToPropose."""
+        here = history.incumbent.parameters
+        been = [trial.parameters for trial in (history.baseline, *history.trials)]
+        for draw in islice(stream, _FURTHEST):
+            name = PREFIX + draw.lever
+            there = {**here, name: draw.value(here[name])}
+            if self.space.parameters[name].active(here) and there not in been:
+                return draw
+        raise NothingToPropose("every single step from the best was tried")
 
     def _refused_since(self, history: History) -> int:
         """How many of its ideas were refused since the last trial: by the ledger, and in here."""
