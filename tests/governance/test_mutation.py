@@ -149,7 +149,7 @@ def test_a_value_beyond_the_range_is_brought_into_it() -> None:
 
 def test_after_some_refusals_it_runs_on_to_a_move_that_is_new() -> None:
     off = {**VALUES, PREFIX + "transaction_tax_rate": 0.0}
-    only = [each for each in TOGGLES] + [n for n in TUNABLES if n != "transaction_tax_rate"]
+    only = [*TOGGLES, *(n for n in TUNABLES if n != "transaction_tax_rate")]
     proposer = mutation(42, *only)
     history = sample_history(parameters=off)
     moved = []

@@ -66,10 +66,10 @@ def draws(seed: int) -> Iterator[Draw]:
 class Mutation:
     """One of five numeric levers (70 %) or of three toggles (30 %), by the stream of its seed.
 
-    A draw of a lever that the space doesn't have is passed over. A move that changes nothing, or was
-    tried, is proposed all the same, for the campaign to refuse, and the next one goes on with the
-    stream. Most draws are of that kind before long, and a campaign ends after some refusals in a
-    row: so after a few of them the stream runs on by itself to a move that is new.
+    A draw of a lever that the space doesn't have is passed over. A move that changes nothing, or
+    was tried, is proposed all the same, for the campaign to refuse, and the next one goes on with
+    the stream. Most draws are of that kind before long, and a campaign ends after some refusals in
+    a row: so after a few of them the stream runs on by itself to a move that is new.
     """
 
     def __init__(self, settings: ProposeSettings, setting: Setting) -> None:
