@@ -1,4 +1,6 @@
-"""Removes folders that a stranger has filled: rights taken away, links, folders without end."""
+"""Where folders of runs lie, and how one goes that a stranger has filled: rights taken away, links,
+folders without end.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,13 @@ import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+
+
+def workplace() -> Path:
+    """Where runs have their folders, out of any repository: NIGHTLAB_WORK, or the user's cache."""
+    given = os.environ.get("NIGHTLAB_WORK")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return (Path(given) if given else cache / "nightlab" / "work").absolute()
 
 
 def clear(folder: Path) -> None:

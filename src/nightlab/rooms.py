@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +17,7 @@ from nightlab.change.repository import Repository
 from nightlab.change.scope import Bounds, rules_of
 from nightlab.change.threeway import apply_three_way
 from nightlab.change.workspace import Visible, checkout
+from nightlab.disk import workplace
 from nightlab.judge.abort import Watch
 from nightlab.judge.seedwise import SeedwiseJudge
 from nightlab.judge.settings import JudgeSettings
@@ -63,10 +63,7 @@ class Rooms:
     @property
     def scratch(self) -> Path:
         """Where runs have their folders: out of the repository, one place for each study."""
-        given = os.environ.get("NIGHTLAB_WORK")
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        top = Path(given) if given else cache / "nightlab" / "work"
-        return top.absolute() / hashlib.blake2b(str(self.home).encode(), digest_size=6).hexdigest()
+        return workplace() / hashlib.blake2b(str(self.home).encode(), digest_size=6).hexdigest()
 
     @property
     def proposals(self) -> Path:

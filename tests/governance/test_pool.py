@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from run.bench import lives, pids_in, wait_until
 
+from nightlab.disk import workplace
 from nightlab.governance.pool import Pool, Task
 from nightlab.run.warden import descendants
 from nightlab.types import Measurement, NightlabError, Outcome
@@ -182,6 +183,19 @@ def test_no_process_outlives_its_owner(script: Path, number: signal.Signals) -> 
         wait_until(lambda: not lives(pid), 10)
     finally:
         owner.kill()
+
+
+def test_folders_of_one_that_was_killed_go_with_the_next(script: Path) -> None:
+    top = workplace() / "pools"
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    (top / f"{gone.pid}-left" / "worker").mkdir(parents=True)
+    with Pool(script, sys.executable, 1, "loss") as pool:
+        one(pool)
+        with Pool(script, sys.executable, 1, "loss") as other:
+            one(other)
+        assert len(list(top.iterdir())) == 1, "its own; that of a living one stays"
+    assert list(top.iterdir()) == []
 
 
 def test_a_script_that_does_not_load_is_an_outcome(start: Callable[..., Pool]) -> None:

@@ -149,7 +149,9 @@ def tune(
         study = tuning.prepare(new)
         telling = tuning.run(study, most)
         if not signals.heard:
-            tuning.look_back(study, telling)
+            signals.catch(_end_at_once)
+            with suppress(KeyboardInterrupt):
+                tuning.look_back(study, telling)
     finally:
         signals.release()
     say(f"[autoresearch] wrote {tuning.place.summary}")
@@ -236,6 +238,11 @@ def _simulator() -> Simulator:
     from nightlab.governance.simulator import Simulator
 
     return Simulator(LAB / "simulate.py", sys.executable)
+
+
+def _end_at_once(why: str) -> None:
+    """The search is over and in the ledger; what looks back on it begins again next time."""
+    raise KeyboardInterrupt(why)
 
 
 def _seeds(written: str) -> tuple[int, ...]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nightlab.disk import clear, workplace
 from nightlab.program.quantity import parse_budget
 from nightlab.run.call import CallExperiment
 from nightlab.run.confinement import Confinement
@@ -76,7 +78,7 @@ class Pool:
         self._runs = 0
 
     def __enter__(self) -> Pool:
-        scratch = Path(tempfile.mkdtemp(prefix="nightlab-pool-"))
+        scratch = _fresh_folder(workplace() / "pools")
         around = Surroundings(self.script.parent)
         around.python = Path(self.python)
         experiment = CallExperiment(
@@ -146,3 +148,23 @@ class Pool:
         place = {"folder": str(self.script.parent), "module": self.script.stem}
         text = _LOADS.format(**place, function=self.function)
         (folder / f"{_ENTRY}.py").write_text(text, encoding="utf-8")
+
+
+def _fresh_folder(top: Path) -> Path:
+    """A folder of this process's own; those of processes that were killed are cleared away."""
+    top.mkdir(parents=True, exist_ok=True)
+    for path in top.glob("*-*"):
+        owner = path.name.partition("-")[0]
+        if owner.isdigit() and _is_gone(int(owner)):
+            clear(path)
+    return Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=top))
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:  # somebody else's
+        return False
+    return False
