@@ -66,6 +66,7 @@ name: "quiet"
         edited("# A quiet market.\n", "# Another word.\n\n"),
         edited("rate: 0.5", "rate: 1"),
         edited("rounds: 3", "rounds: 2.5"),
+        edited("rate: 0.5", "rate: 1e-3"),
         edited("[a, b]", "[a, b, c]"),
         edited("cap: 1.5", "cap: 2.5, floor: 1"),
         edited("  rounds: 3\n", ""),
@@ -91,7 +92,7 @@ def test_values_below_it_may_move_and_order_is_nothing(new: str) -> None:
         (edited("  rounds: 3\n", "  deep.cap: 9\n"), "this adds governance.deep.cap"),
         (edited("count: 3", "count: 4"), "this changes agents"),
         (edited("count: 3", "count: 3.0"), "this changes agents"),
-        (edited('"yes"', "yes"), "this changes answer"),
+        (edited('"yes"', "yes"), "this changes answer, as YAML 1.1 reads it"),
         (edited("name: quiet", "'name ': quiet"), "this adds name"),
         ("governance: {}\n", "this removes agents, removes answer, removes name"),
         (TEXT[: TEXT.index("governance:")] + TEXT[TEXT.index("agents:") :], "removes governance"),
@@ -192,6 +193,7 @@ def test_json_too() -> None:
     data = {"market": {"fee": 1}, "governance": {"rate": 0.5}}
     old = json.dumps(data)
     assert refusal(old.replace("0.5", "0.6"), old, file="p.json") == ""
+    assert refusal(old.replace("0.5", "1e-3"), old, file="p.json") == ""
     assert "market.fee" in refusal(old.replace(": 1", ": 2"), old, file="p.json")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
@@ -153,7 +154,9 @@ def _load(file: str, content: bytes, version: str) -> dict[str, Any]:
     if version != "1.2":
         yaml.version = version
     try:
-        data = yaml.load(content.decode("utf-8"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # 1.1 would have 1e-3 written otherwise
+            data = yaml.load(content.decode("utf-8"))
     except (YAMLError, ValueError) as error:
         raise NightlabError(f"{file} is not valid: {yaml_mistake(error)}") from None
     except RecursionError:

@@ -60,19 +60,29 @@ def check_within(file: str, old: bytes, new: bytes | None, within: Sequence[str]
         raise Refused(f"{file} may not be deleted")
     if _DIRECTIVE.findall(old) != _DIRECTIVE.findall(new):
         raise Refused(f"{file}: a line with a %directive may not come or go")
-    for version in ("1.2", "1.1"):
+    for version in ("1.2",) if file.endswith(".json") else ("1.2", "1.1"):
         before, after = _loaded(file, old, version), _loaded(file, new, version)
-        if before is None:
-            continue
-        if after is None:
-            raise Refused(f"{file} is not valid, as YAML {version}")
-        found = list(differences(before, after))
-        outside = [str(each) for each in found if not _is_inside(each, within)]
-        if outside:
-            raise Refused(f"only {_all(within)} may change in {file}, and this {some(outside)}")
-        for each in found:
-            _check_kind(file, each)
+        why = "" if before is None else _why_not(file, before, after, within)
+        if why:
+            raise Refused(why + (", as YAML 1.1 reads it" if version == "1.1" else ""))
     _check_anchors(file, old, new, within)
+
+
+def _why_not(
+    file: str, old: dict[str, Any], new: dict[str, Any] | None, within: Sequence[str]
+) -> str:
+    """Why one reading of the file may not become the other, "" where it may."""
+    if new is None:
+        return f"{file} is not valid"
+    found = list(differences(old, new))
+    outside = [str(each) for each in found if not _is_inside(each, within)]
+    if outside:
+        return f"only {_all(within)} may change in {file}, and this {some(outside)}"
+    for each in found:
+        was, now = _kind(each.old), _kind(each.new)
+        if each.moves and each.old is not None and was != now:
+            return f"{each.name} of {file} was {was}, and this makes it {now}"
+    return ""
 
 
 def _loaded(file: str, content: bytes, version: str) -> dict[str, Any] | None:
@@ -120,14 +130,6 @@ def _is_inside(each: Difference, within: Sequence[str]) -> bool:
         return False
     longest = len(each.path) - (0 if each.moves else 1)
     return any(".".join(each.path[:n]) in within for n in range(1, longest + 1))
-
-
-def _check_kind(file: str, each: Difference) -> None:
-    if not each.moves or each.old is None:
-        return
-    old, new = _kind(each.old), _kind(each.new)
-    if old != new:
-        raise Refused(f"{each.name} of {file} was {old}, and this makes it {new}")
 
 
 def _kind(value: object) -> str:
