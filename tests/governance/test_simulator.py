@@ -1,0 +1,148 @@
+"""The simulator asked in a process of its own: what it says, and every way in which it fails."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from labs.governance_lab import FAKE, LAB, lay_harness, market, write
+
+from nightlab.governance.simulator import Lever, Simulator
+from nightlab.types import NightlabError
+
+SCRIPT = LAB / "simulate.py"
+
+
+@pytest.fixture(autouse=True)
+def on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(FAKE))
+
+
+def simulator(timeout: float = 60.0) -> Simulator:
+    return Simulator(SCRIPT, sys.executable, timeout)
+
+
+def test_a_scenario_is_looked_at(tmp_path: Path) -> None:
+    levers = {"moderator_enabled": True, "audit_probability": 0.25}
+    simulation = {"n_epochs": 12, "steps_per_epoch": 4}
+    world = simulator().check(write(tmp_path / "s.yaml", market(levers, simulation=simulation)))
+    assert (world.name, world.epochs, world.steps, world.agents) == ("market", 12, 4, 8)
+    assert world.governance["audit_probability"] == 0.25
+    assert list(world.ignored) == ["moderator_enabled"], "the loader drops it"
+    assert {"toxicity_rate", "pooled.toxicity_rate"} <= set(world.metrics)
+    assert world.repeatable and len(world.world) == 16 and not world.needs
+
+
+def test_a_clock_in_the_results_is_noticed(tmp_path: Path) -> None:
+    clock = write(tmp_path / "s.yaml", market(failure={"how": "clock"}))
+    assert not simulator().check(clock).repeatable
+
+
+def test_levers_come_with_ranges(tmp_path: Path) -> None:
+    scenario = write(tmp_path / "s.yaml", market())
+    found = {lever.name: lever for lever in simulator().levers(scenario, pinned=["bandwidth_cap"])}
+    on = {"audit_enabled": True}
+    assert found["audit_probability"] == Lever(
+        "audit_probability", "float", 0.5, 0.0, 1.0, "audit", on
+    )
+    assert "bandwidth_cap" not in found and "moderator_threshold_p" not in found
+    paid = simulator().levers(scenario, payoffs=True)
+    assert "payoff.s_minus" in {lever.name for lever in paid}
+
+
+def test_a_run_gives_the_numbers_of_the_loop(tmp_path: Path) -> None:
+    scenario = write(tmp_path / "s.yaml", market())
+    found = simulator().run(scenario, 3, 5, 11)
+    assert found == simulator().run(scenario, 3, 5, 11) != simulator().run(scenario, 3, 5, 12)
+    strict = market({"audit_enabled": True, "audit_probability": 1.0})
+    assert simulator().run(scenario, 3, 5, 11, strict)["toxicity_rate"] < found["toxicity_rate"]
+    lay_harness(tmp_path)
+    script = tmp_path / "ask.py"
+    script.write_text(
+        "import json, simulate\n"
+        f"settings = simulate.read_mapping({str(scenario)!r})\n"
+        "print(json.dumps(simulate.evaluate(settings, 11)))\n"
+    )
+    command = [sys.executable, str(script)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert json.loads(told.splitlines()[-1]) == found
+
+
+def test_not_a_number_stays_one(tmp_path: Path) -> None:
+    found = simulator().run(write(tmp_path / "s.yaml", market(failure={"how": "nan"})), 2, 2, 1)
+    assert found["toxicity_rate"] != found["toxicity_rate"]
+    assert found["pooled.toxicity_rate"] > 0
+
+
+def test_a_failure_is_told_in_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    for scenario, said in (
+        (market(failure={"how": "crash"}), "RuntimeError: the market fell apart"),
+        (market(failure={"how": "exit"}), "exits 3"),
+        (market(agents=[{"type": "llm"}]), "agents of type llm need a language model"),
+        (market({"audit_probabilty": 1}), "did you mean audit_probability?"),
+        ({"governance": {}}, "the scenario has no agents"),
+    ):
+        write(path, scenario)
+        for ask in (simulator().check, simulator().levers):
+            with pytest.raises(NightlabError) as caught:
+                ask(path)
+            assert said in str(caught.value) and "\n" not in str(caught.value)
+    with pytest.raises(NightlabError, match=r"none\.yaml is no file"):
+        simulator().check(tmp_path / "none.yaml")
+    with pytest.raises(NightlabError, match="can't start"):
+        Simulator(SCRIPT, str(tmp_path / "python")).check(path)
+
+
+def test_one_that_hangs_is_ended(tmp_path: Path) -> None:
+    path = write(tmp_path / "s.yaml", market(failure={"how": "hang", "seconds": 20}))
+    began = time.monotonic()
+    with pytest.raises(NightlabError, match="took longer than 3 seconds"):
+        simulator(timeout=3.0).check(path)
+    assert time.monotonic() - began < 15
+
+
+def test_what_is_no_document_is_an_error(tmp_path: Path) -> None:
+    script = tmp_path / "simulate.py"
+    for text, said in (
+        ("print('hello')", "printed no JSON document"),
+        ("print('[1]')", "printed no JSON document"),
+        ("print('[' * 100_000)", "printed no JSON document"),
+        ("print('x' * 9_000_000)", "printed no JSON document"),
+        ("import sys; sys.exit('\\x1b[31mno\\x1b[0m\\nlast \\x07line')", "^last line$"),
+    ):
+        script.write_text(text)
+        with pytest.raises(NightlabError, match=said):
+            Simulator(script, sys.executable, 30.0).check(tmp_path / "s.yaml")
+
+
+def test_without_the_simulator_it_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "swarm.py").write_text(
+        "raise ModuleNotFoundError(\"No module named 'swarm'\", name='swarm')"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(NightlabError, match=r"not installed: pip install 'nightlab\[governance\]'"):
+        simulator().check(write(tmp_path / "s.yaml", market()))
+
+
+def test_what_is_shown_and_exported(tmp_path: Path) -> None:
+    scenario = str(write(tmp_path / "s.yaml", market()))
+    files = [f"--export-json={tmp_path / 'run.json'}", f"--export-csv={tmp_path / 'tables'}"]
+    horizon = ["--epochs=2", "--steps=3", "--seed=5"]
+    said = simulator().shown("run", scenario, *horizon, *files)
+    assert "market: 2 epochs x 3 steps, seed 5" in said and "toxicity" in said
+    document = json.loads((tmp_path / "run.json").read_text())
+    assert document["metrics"] == simulator().run(Path(scenario), 2, 3, 5)
+    with (tmp_path / "tables" / "market_epochs.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["0", "1"]
+    assert float(rows[-1]["toxicity_rate"]) == document["metrics"]["toxicity_rate"]
+    assert simulator().shown("run", scenario, *horizon, "--quiet") == ""
+    assert "repeatable: True" in simulator().shown("check", scenario)
