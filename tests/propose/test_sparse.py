@@ -116,6 +116,19 @@ def test_switching_off_leaves_the_parameters() -> None:
     assert not any({"rate", "fine"} & moved.keys() for moved in off)
 
 
+def test_one_mechanism_alone_moves_where_that_is_asked() -> None:
+    setting = replace(sample_setting(switches()), one_mechanism=True)
+    history = sample_history(
+        trial(1, OFF, {"tax": 0.9, "kind": "b"}, 0.8),
+        trial(2, OFF, {"size": 5}, 0.9),
+        parameters=OFF,
+    )
+    proposed = [sparse(setting, seed=seed).propose(history).parameters for seed in range(60)]
+    assert {frozenset(moved) for moved in proposed} == {
+        frozenset({name}) for name in ("audits", "tax", "kind", "size")
+    }
+
+
 def test_what_was_measured_is_not_proposed_again() -> None:
     space = Space({"a": BoolParameter(type="bool"), "b": BoolParameter(type="bool")})
     start: dict[str, Value] = {"a": False, "b": False}

@@ -42,6 +42,7 @@ class SparseProposer:
         self.emitter = settings.name or "sparse"
         self.most = settings.at_once or AT_ONCE
         self.seed = settings.seed
+        self.one_mechanism = setting.one_mechanism
         self.records = Records(setting.space, setting.policy)
         self._refusals = Refusals()
         self._tried: dict[int, tuple[Parameters, _State]] = {}
@@ -78,8 +79,8 @@ class SparseProposer:
         moves = Counter(name for trial in history.trials for name in trial.moved)
         steps = Steps(columns, values, moves, random)
         near = near_misses(history, evidence, effects, steps, self.most)
-        told = len(evidence.trials)
-        return Scene(steps, effects, near, columns.row(values), told, self.most, random)
+        here, told = columns.row(values), len(evidence.trials)
+        return Scene(steps, effects, near, here, told, self.most, random, self.one_mechanism)
 
     def _states(self, history: History) -> set[_State]:
         """What was measured already, as far as it has an effect."""

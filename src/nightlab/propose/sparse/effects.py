@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _PENALTY = 5.0
 """What breaking a limit by the noise of one run costs, in the same of the gain."""
+_MARGIN = 0.0
+"""So much further from a limit than it has to be, in the same: a trial is judged after few runs."""
 _MISFIT = 0.1
 """The variance of what no sum of effects explains."""
 _LEVEL = 1.0
@@ -79,7 +81,7 @@ class Effects:
         """The gain, less what breaking limits costs, for each row of such numbers."""
         import numpy as np
 
-        broken = np.maximum(measured[..., 1:] - self.most, 0.0).sum(-1)
+        broken = np.maximum(measured[..., 1:] - self.most + _MARGIN, 0.0).sum(-1)
         found: Array = measured[..., 0] - _PENALTY * broken
         return found
 

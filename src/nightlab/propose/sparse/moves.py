@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from nightlab.program.mechanism import are_one
 from nightlab.propose.emitters.steps import is_ordered
 from nightlab.propose.sparse.effects import Effects
 from nightlab.propose.sparse.near import NearMiss
@@ -38,7 +39,9 @@ class Move:
 
 @dataclass(frozen=True)
 class Scene:
-    """What a move goes by. `here` is the incumbent's place, `most` how many values may move."""
+    """What a move goes by. `here` is the incumbent's place, `most` how many values may move, and
+    with `one_mechanism` they have something in common.
+    """
 
     steps: Steps
     effects: Effects
@@ -47,16 +50,23 @@ class Scene:
     told: int
     most: int
     random: Random
+    one_mechanism: bool = False
+
+    def allows(self, moved: Parameters) -> bool:
+        """Whether these may move together."""
+        space = self.steps.columns.space.parameters
+        return len(moved) <= self.most and (not self.one_mechanism or are_one(moved, space))
 
 
 def draw_move(scene: Scene) -> Move:
     """One move, by chance and by what is known."""
     drawn, counts = scene.random.random(), _COUNTS[: scene.most]
+    near = [each for each in scene.near if scene.allows(each.moved)]
     count = scene.random.choices(range(1, len(counts) + 1), counts)[0]
     if drawn < _EXPLORES:
         return Move(_explored(scene, count), "it looks where little was tried")
-    if drawn < _EXPLORES + _SHARPENS and scene.near:
-        return _sharpened(scene, scene.random.choice(scene.near))
+    if drawn < _EXPLORES + _SHARPENS and near:
+        return _sharpened(scene, scene.random.choice(near))
     told = f"{scene.told} trials" if scene.told != 1 else "1 trial"
     return Move(_promising(scene, count), f"it may pay, as far as {told} can tell")
 
@@ -73,7 +83,7 @@ def _promising(scene: Scene, count: int, base: Parameters = _NOTHING) -> Paramet
     level = scene.here @ effects + _adds([begun], effects)[0]
     chosen = begun
     for _ in range(count):
-        open_ = [at for at, step in enumerate(steps) if _fits(chosen, step, scene.most)]
+        open_ = [at for at, step in enumerate(steps) if _fits(scene, chosen, step)]
         worth = scene.effects.worth(level + adds[open_])
         best = int(np.argmax(worth)) if open_ else -1
         if best < 0 or (chosen.moved and worth[best] <= scene.effects.worth(level)):
@@ -96,9 +106,9 @@ def _adds(steps: Sequence[Step], effects: Array) -> Array:
     return product
 
 
-def _fits(one: Step, other: Step, most: int) -> bool:
+def _fits(scene: Scene, one: Step, other: Step) -> bool:
     """Whether both can be made: neither has a say in what the other does."""
-    return len(one.moved) + len(other.moved) <= most and not one.names & other.names
+    return not one.names & other.names and scene.allows({**one.moved, **other.moved})
 
 
 def _both(one: Step, other: Step) -> Step:
@@ -111,7 +121,7 @@ def _explored(scene: Scene, count: int) -> Parameters:
     moves: Mapping[str, int] = scene.steps.moves
     order = sorted(scene.steps.free, key=lambda n: (moves.get(n, 0), scene.random.random()))
     for name in order:
-        steps = [s for s in scene.steps.of(name, scene.most) if _fits(chosen, s, scene.most)]
+        steps = [s for s in scene.steps.of(name, scene.most) if _fits(scene, chosen, s)]
         if steps and count > 0:
             chosen = _both(chosen, scene.random.choice(steps))
             count -= 1
@@ -122,7 +132,7 @@ def _sharpened(scene: Scene, near: NearMiss) -> Move:
     """A near miss once more: with another one, with one step more, or further along."""
     other, how = scene.random.choice(scene.near), scene.random.random()
     both = {**other.moved, **near.moved}
-    new = both not in (near.moved, other.moved) and len(both) <= scene.most
+    new = both not in (near.moved, other.moved) and scene.allows(both)
     if how < _JOINS and new and scene.steps.has_effect(both):
         return Move(both, f"it joins the near misses {near.number} and {other.number}")
     if how < _JOINS + _ADDS and len(near.moved) < scene.most:
