@@ -2,7 +2,7 @@
 
     pip install 'nightlab[governance]' matplotlib   # upstream's loop imports it
     python benchmarks/governance.py [--part speed|worth|all] [--scenarios FILE …] [--repeats N]
-        [--iterations N] [--minutes X] [--by-hand FILE] [--json FILE] [--quick]
+        [--iterations N] [--minutes X] [--by-hand FILE] [--record FILE] [--json FILE] [--quick]
 
 Speed: the same scenarios, panel, horizon and number of iterations, command by command in turns; a
 figure is the median of the repeats. An evaluation is one configuration with one seed. Those that a
@@ -11,7 +11,10 @@ warm process remembered are counted apart: what took less than half of the quick
 Worth: each loop gets the same wall time, start and all. What it ends with is measured at 10 x 10 on
 20 seeds that nobody has used, pair by pair with the scenario as it came: pooled toxicity, welfare,
 activity. Upstream's loop knows no time limit; a short run tells how many iterations fit. Beside
-them stand levers set by hand, as a yardstick.
+them stand levers set by hand, as a yardstick: a strict circuit breaker.
+
+Each finished command is one line of `--record`, so that an interrupted benchmark goes on where it
+was.
 """
 
 from __future__ import annotations
@@ -27,10 +30,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tunings import Failed, Tuned, Way, governance, run, tuned
 
@@ -58,10 +63,17 @@ WORTH = (
     Way("upstream, 10 x 10, min_improvement 0", upstream=True, least=0.0, **LONG),
     Way("nightlab, 10 x 10, pooled", words=POOLED, **LONG),
 )
-BY_HAND: dict[str, dict[str, Any]] = {}
+SHIPPED = ("adversarial", "market", "ring")
+STRICT = {
+    "circuit_breaker_enabled": True,
+    "freeze_threshold_toxicity": 0.5,
+    "freeze_threshold_violations": 1,
+    "freeze_duration_epochs": 10,
+}
+BY_HAND: dict[str, dict[str, Any]] = dict.fromkeys(SHIPPED, STRICT)
 """By scenario: the governance levers that a person would set."""
 
-Say = Callable[[str], None]
+T = TypeVar("T", "Speed", "Worth")
 
 
 # -- speed ---------------------------------------------------------------------------------------
@@ -259,6 +271,36 @@ def gain_of(group: Sequence[Worth]) -> tuple[float, float]:
     return statistics.fmean(seeds), spread
 
 
+# -- what was measured before --------------------------------------------------------------------
+
+
+class Record:
+    """Finished commands, a line each, by what they were asked."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torn = path.exists() and not path.read_bytes().endswith(b"\n")
+        with path.open("a", encoding="utf-8") as file:
+            file.write("\n" if torn else "")
+        self.path = path
+        self.known: dict[str, dict[str, Any]] = {}
+        for line in path.read_text("utf-8").splitlines():
+            with suppress(ValueError, KeyError):  # a line that broke off
+                read = json.loads(line)
+                self.known[json.dumps(read["asked"])] = read["found"]
+
+    def once(self, asked: Sequence[object], kind: type[T], measure: Callable[[], T]) -> T:
+        """What is known of it, or what `measure` finds."""
+        key = json.dumps([kind.__name__, *asked])
+        if key not in self.known:
+            self.known[key] = asdict(measure())
+            line = json.dumps({"asked": json.loads(key), "found": self.known[key]})
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(f"{line}\n")
+            print(line[:160], file=sys.stderr, flush=True)
+        return kind(**self.known[key])
+
+
 # -- tables --------------------------------------------------------------------------------------
 
 
@@ -292,7 +334,9 @@ def show(rows: Sequence[Mapping[str, str]]) -> None:
 # -- the command ---------------------------------------------------------------------------------
 
 
-def measure_speed(options: argparse.Namespace, place: Path, ways: Sequence[Way]) -> list[Speed]:
+def measure_speed(
+    options: argparse.Namespace, place: Path, ways: Sequence[Way], record: Record
+) -> list[Speed]:
     """Each command of each repeat, in turns."""
     found = []
     short = HeldOut(place / "short", HELD_OUT[:6], {"epochs": 3, "steps": 5})
@@ -302,12 +346,15 @@ def measure_speed(options: argparse.Namespace, place: Path, ways: Sequence[Way])
             quickest = min(short.seconds)
             for number, way in enumerate(ways):
                 folder = place / f"speed-{repeat}-{scenario.stem}-{number}"
-                args = (way, scenario, folder, repeat, options.iterations, quickest)
-                found.append(speed_of(*args))
+                most = options.iterations
+                one = partial(speed_of, way, scenario, folder, repeat, most, quickest)
+                found.append(record.once((scenario.stem, way.name, repeat, most), Speed, one))
     return found
 
 
-def measure_worth(options: argparse.Namespace, place: Path, ways: Sequence[Way]) -> list[Worth]:
+def measure_worth(
+    options: argparse.Namespace, place: Path, ways: Sequence[Way], record: Record
+) -> list[Worth]:
     """Each loop for so many minutes, and its result on the held-out seeds."""
     held = HeldOut(place / "held-out", HELD_OUT[: options.held_out], LONG)
     before = {path: held.measure(path, governance(path)) for path in options.scenarios}
@@ -320,9 +367,24 @@ def measure_worth(options: argparse.Namespace, place: Path, ways: Sequence[Way])
         for path in options.scenarios:
             for number, way in enumerate(ways):
                 folder = place / f"worth-{repeat}-{path.stem}-{number}"
-                done = tuned(way, path, folder, 42 + repeat, minutes=options.minutes)
-                found.append(worth_of(way.name, path, repeat, done, before[path], held))
+                args = (way, path, folder, repeat, options.minutes, before[path], held)
+                asked = (path.stem, way.name, repeat, options.minutes, options.held_out)
+                found.append(record.once(asked, Worth, partial(tune_and_measure, *args)))
     return found
+
+
+def tune_and_measure(
+    way: Way,
+    scenario: Path,
+    folder: Path,
+    repeat: int,
+    minutes: float,
+    before: Sequence[Metrics],
+    held: HeldOut,
+) -> Worth:
+    """Run a command for so long, and see what its result is worth."""
+    done = tuned(way, scenario, folder, 42 + repeat, minutes=minutes)
+    return worth_of(way.name, scenario, repeat, done, before, held)
 
 
 def parse(words: Sequence[str] | None) -> argparse.Namespace:
@@ -335,6 +397,7 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=1.0, help="of each command, for worth")
     parser.add_argument("--held-out", type=int, default=len(HELD_OUT), help="seeds")
     parser.add_argument("--by-hand", type=Path, help="a JSON file: levers by scenario")
+    parser.add_argument("--record", type=Path, default=RESULTS / "governance-commands.jsonl")
     parser.add_argument("--json", type=Path, default=RESULTS / "governance.json")
     parser.add_argument("--quick", action="store_true", help="a look whether it works")
     options = parser.parse_args(words)
@@ -343,7 +406,7 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     if options.quick:
         options.repeats, options.iterations, options.held_out = 1, 5, 4
         options.minutes = min(options.minutes, 0.2)
-    options.scenarios = options.scenarios or sorted(SCENARIOS.glob("*.yaml"))
+    options.scenarios = options.scenarios or [SCENARIOS / f"{name}.yaml" for name in SHIPPED]
     known = json.loads(options.by_hand.read_text("utf-8")) if options.by_hand else {}
     options.by_hand = {**BY_HAND, **known}
     return options
@@ -362,6 +425,7 @@ def main(words: Sequence[str] | None = None) -> None:
     """Measure, print the tables, write the file."""
     options = parse(words)
     why = missing_upstream()
+    record = Record(options.record)
     where = f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors"
     head = f"{time.strftime('%Y-%m-%d')}, {where}, Python {platform.python_version()}"
     told: dict[str, Any] = {"head": head, "left_out": why}
@@ -375,7 +439,7 @@ def main(words: Sequence[str] | None = None) -> None:
         ):
             if options.part in (part, "all"):
                 able = [way for way in ways if not (why and way.upstream)]
-                found = measure(options, place, able)
+                found = measure(options, place, able, record)
                 show(rows(found))
                 told[part] = [asdict(each) for each in found]
     if why:

@@ -116,6 +116,9 @@ def speed(way: str, repeat: int, loop: float, **changes: Any) -> Any:
     return benchmark.Speed(**{**usual, "way": way, "repeat": repeat, "loop": loop, **changes})
 
 
+NONE = {"remembered": None}
+
+
 def test_speeds_are_compared_repeat_by_repeat() -> None:
     found = [
         speed("upstream", 0, 3.0, remembered=None),
@@ -153,6 +156,18 @@ def test_levers_set_by_hand_took_no_time() -> None:
     assert (row["gain"], row["minutes"], row["gain a minute"]) == ("+0.2000 ± 0.1000", "–", "–")
 
 
+def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:
+    file = tmp_path / "results" / "commands.jsonl"
+    asked = ("a", "nightlab", 0, 100)
+    first = benchmark.Record(file).once(asked, benchmark.Speed, lambda: speed("x", 0, 3.0, **NONE))
+    with file.open("a") as broken:
+        broken.write('{"asked": ["Spe')
+    again = benchmark.Record(file)
+    assert again.once(asked, benchmark.Speed, pytest.fail) == first
+    other = again.once((*asked, 2), benchmark.Speed, lambda: speed("x", 1, 4.0, **NONE))
+    assert benchmark.Record(file).once((*asked, 2), benchmark.Speed, pytest.fail) == other
+
+
 # -- the command ---------------------------------------------------------------------------------
 
 
@@ -178,6 +193,7 @@ def test_a_quick_look_on_a_small_market(
     by_hand.write_text(json.dumps({"market": {"audit_enabled": True, "audit_probability": 1.0}}))
     file = tmp_path / "results" / "governance.json"
     words = ["--quick", "--scenarios", str(market), "--by-hand", str(by_hand), "--json", str(file)]
+    words += ["--record", str(tmp_path / "commands.jsonl")]
     benchmark.main(words)
     told = json.loads(file.read_text())
     assert "upstream's loop can't be imported" in told["left_out"]
