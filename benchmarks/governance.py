@@ -70,8 +70,12 @@ STRICT = {
     "freeze_threshold_violations": 1,
     "freeze_duration_epochs": 10,
 }
-BY_HAND: dict[str, dict[str, Any]] = dict.fromkeys(SHIPPED, STRICT)
-"""By scenario: the governance levers that a person would set."""
+BY_HAND: dict[str, dict[str, Any]] = {
+    "adversarial": STRICT,
+    "market": {**STRICT, "freeze_threshold_toxicity": 0.47},
+    "ring": STRICT,
+}
+"""By scenario: the governance levers that a person would set; labs/governance/README.md has them."""
 
 T = TypeVar("T", "Speed", "Worth")
 

@@ -66,9 +66,9 @@ class Tuned:
     """What a command did, in seconds and counts, and the governance section that it ended with.
 
     `seconds` are those of the whole command, `loop` those from the measured baseline to the last
-    verdict. `ideas` are those that the loop answered, and `repeats` the ones among them that it had
-    met before: upstream measures them again, Nightlab knows. `runs` are evaluations that the loop
-    asked for, one configuration with one seed; `durations` of each, where they are known.
+    verdict. `ideas` are those that the loop answered, and `repeats` the ones among them that led to
+    where it had been: upstream measures there again, Nightlab refuses them. `runs` are evaluations
+    that the loop asked for, one configuration with one seed; `durations` of each, where known.
     """
 
     seconds: float
@@ -197,7 +197,7 @@ def read_nightlab(root: Path, scenario: Path, seconds: float) -> Tuned:
     began, ended = bounds(entries)
     inner = [entry.event for entry in entries if began < entry.at <= ended]
     trials = [event for event in inner if isinstance(event, TrialSettled)]
-    known = [e for e in inner if isinstance(e, ChangeRefused) and "already tried" in e.reason]
+    known = [event for event in inner if isinstance(event, ChangeRefused)]
     runs = [event for event in inner if isinstance(event, RunEnded)]
     best = root / "best.yaml"
     return Tuned(
