@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from nightlab.governance.question import Question, differences
 from nightlab.governance.record import SECTION
 from nightlab.governance.simulator import Lever
 from nightlab.program.policy import Policy
+from nightlab.remember.lock import running
 from nightlab.remember.replace import replace_file
 from nightlab.types import Direction, NightlabError
 
@@ -20,6 +22,8 @@ LAB = Path(__file__).parent.parent / "labs" / "governance"
 """The ready-made study; its simulate.py is what every tuning measures with."""
 
 _OURS = ("summary.json", "best.yaml", "report.md", "iterations", "study")
+_LAYING = ".laying-"
+"""How a folder's name begins in which a study is being laid."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class Place:
 
     @property
     def is_begun(self) -> bool:
-        """Whether a tuning was begun here; one that broke off while it was laid was not."""
+        """Whether a tuning was begun here."""
         return (self.study / "question.json").is_file()
 
     def check_same(self, question: Question) -> None:
@@ -96,7 +100,12 @@ class Place:
             )
 
     def put_aside(self) -> Path | None:
-        """Move what is here into a folder beside it, `before-1`. Returns it, None for nothing."""
+        """Move what is here into a folder beside it, `before-1`. Returns it, None for nothing.
+
+        Raises NightlabError while a tuning is at work here.
+        """
+        if running(self.study / ".git" / "nightlab" / "lock"):
+            raise NightlabError(f"a tuning is at work in {self.root}; wait for it, or end it first")
         there = [self.root / name for name in _OURS if (self.root / name).exists()]
         if not there:
             return None
@@ -110,30 +119,47 @@ class Place:
         return aside
 
     def lay(self, question: Question, policy: Policy, program: str, scenario: bytes) -> None:
-        """Write the study's files and commit them; `question.json` last."""
+        """Lay the study, whole or not at all. Raises NightlabError for one that makes no sense."""
+        from nightlab.study import open_study
+
+        self.root.mkdir(parents=True, exist_ok=True)
+        self._clear_torn()
+        self._hide()
+        with tempfile.TemporaryDirectory(prefix=_LAYING, dir=self.root) as folder:
+            fresh = Path(folder) / "study"
+            self._write(fresh, question, policy, program, scenario)
+            open_study(fresh)
+            fresh.rename(self.study)
+
+    def _write(
+        self, study: Path, question: Question, policy: Policy, program: str, scenario: bytes
+    ) -> None:
+        """The study's files, committed, and question.json."""
         from nightlab.change.repository import init_repository
 
-        self._clear_torn()
-        self.study.mkdir(parents=True, exist_ok=True)
-        replace_file(self.root / ".gitignore", ["/study/\n/before-*/\n"])
+        study.mkdir()
         for path in LAB.glob("*.py"):
-            shutil.copyfile(path, self.study / path.name)
-        self.scenario.write_bytes(scenario)
+            shutil.copyfile(path, study / path.name)
+        (study / self.scenario.name).write_bytes(scenario)
         for name, path in self._family(question.scenarios[1:]):
-            target = self.study / name
+            target = study / name
             target.parent.mkdir(exist_ok=True)
             shutil.copyfile(path, target)
-        replace_file(self.study / "evaluation.yaml", [self._evaluation(question, policy)])
-        replace_file(self.study / "program.md", [program])
-        init_repository(self.study, f"tuning of {question.scenario.name}")
-        replace_file(
-            self.study / "question.json", [json.dumps(question.fingerprint(), indent=1), "\n"]
-        )
+        replace_file(study / "evaluation.yaml", [self._evaluation(question, policy)])
+        replace_file(study / "program.md", [program])
+        init_repository(study, f"tuning of {question.scenario.name}")
+        replace_file(study / "question.json", [json.dumps(question.fingerprint(), indent=1), "\n"])
+
+    def _hide(self) -> None:
+        """Keep a repository within a repository out of the user's `git status`."""
+        ignore = self.root / ".gitignore"
+        if not ignore.exists():
+            replace_file(ignore, [f"/study/\n/before-*/\n/{_LAYING}*/\n"])
 
     def _clear_torn(self) -> None:
-        """Take away a study that broke off while it was laid: nothing was measured in it."""
-        if self.study.exists() and not self.is_begun:
-            shutil.rmtree(self.study)
+        """Take away what broke off while it was laid: nothing was measured in it."""
+        for path in self.root.glob(f"{_LAYING}*"):
+            shutil.rmtree(path, ignore_errors=True)
 
     def _family(self, scenarios: Sequence[Path]) -> list[tuple[str, Path]]:
         return [(f"family/{n}-{path.name}", path) for n, path in enumerate(scenarios, 2)]
