@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nightlab.governance.best import with_levers
-from nightlab.governance.mutation import TUNABLES
+from nightlab.governance.mutation import TOGGLES, TUNABLES
 from nightlab.governance.objective import Objective, check_metrics, with_floor
 from nightlab.governance.place import LAB, Place
 from nightlab.governance.program import program_of
@@ -25,6 +25,7 @@ def lay_study(
     worlds = [simulator.check(path) for path in question.scenarios]
     check_metrics(objective, worlds[0].metrics)
     _look_at(worlds, warn)
+    _check_names(worlds)
     levers = chosen(question, simulator.levers(question.scenario, payoffs=question.payoffs))
     measured = [
         simulator.run(path, question.epochs, question.steps, seed)
@@ -48,7 +49,7 @@ def chosen(question: Question, levers: Sequence[Lever]) -> list[Lever]:
     by_name = {lever.name: lever for lever in levers}
     wanted = tuple(lever_of(name) for name in question.levers)
     if wanted == (SEED_LEVERS,):
-        wanted = tuple(name for name in TUNABLES if name in by_name)
+        wanted = tuple(name for name in (*TUNABLES, *TOGGLES) if name in by_name)
     elif wanted == ("all",):
         wanted = tuple(by_name)
     for option, names in (("levers", wanted), ("pin", question.pinned)):
@@ -80,6 +81,18 @@ def _look_at(worlds: Sequence[World], warn: Say) -> None:
         if world.ignored:
             names = one_line(", ".join(world.ignored[:5]), 120)
             warn(f"{world.path.name}: the simulator ignores {names} of its governance section")
+
+
+def _check_names(worlds: Sequence[World]) -> None:
+    """Raise NightlabError where two worlds of a family can't be told apart by their names."""
+    known: dict[str, World] = {}
+    for world in worlds:
+        other = known.setdefault(world.name, world)
+        if other is not world:
+            raise NightlabError(
+                f"{other.path} and {world.path} are both called {one_line(world.name, 60)};"
+                " give each a scenario_id of its own"
+            )
 
 
 def _activity(objective: Objective) -> str:

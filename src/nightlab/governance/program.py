@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 from nightlab.governance.place import dotted, space_of
 from nightlab.governance.question import Question
+from nightlab.governance.record import lever
 from nightlab.governance.simulator import Lever
 from nightlab.program.edit import space_lines
 from nightlab.program.policy import Policy
+from nightlab.types import one_line
 
 _PROGRAM = """\
 # Tune the governance of {scenario}
@@ -43,10 +45,11 @@ _PROPOSERS = {"seed": "nightlab.governance.mutation:Mutation"}
 
 def program_of(question: Question, levers: Sequence[Lever], policy: Policy) -> str:
     """The whole text."""
-    known = {lever.name for lever in levers}
-    pinned = [dotted(name) for name in question.pinned if name in known]
+    known = {each.name for each in levers}
+    names = map(lever, question.pinned)
+    pinned = [dotted(name) for name in names if name in known]
     return _PROGRAM.format(
-        scenario=question.scenario.stem,
+        scenario=one_line(question.scenario.stem, 100),
         epochs=question.epochs,
         steps=question.steps,
         pinned=json.dumps(pinned),

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from nightlab.types import NightlabError
+from nightlab.program.problem import did_you_mean
+from nightlab.types import NightlabError, one_line
 
 Say: TypeAlias = "Callable[[str], None]"
 """Is told a line."""
@@ -19,6 +20,8 @@ Combine = Literal["mean", "worst"]
 
 SEED_LEVERS = "seed"
 """Of `levers`: the eight that upstream's loop moves."""
+
+PROPOSERS = ("sparse", "search", "random", "emitters", "seed")
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,9 @@ class Question:
             raise NightlabError("--seeds: evidence needs two seeds or more; or take --keep any")
         if len({path.resolve() for path in self.scenarios}) < len(self.scenarios):
             raise NightlabError("--scenario: a file is given twice")
+        if self.propose not in PROPOSERS:
+            near = did_you_mean(self.propose, PROPOSERS)
+            raise NightlabError(f"--propose: there is no {one_line(self.propose, 60)!r}{near}")
         for path in (self.objective, *self.scenarios):
             if not path.is_file():
                 raise NightlabError(f"there is no file {path}")
