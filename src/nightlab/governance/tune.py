@@ -27,7 +27,7 @@ from nightlab.remember.events import Event, IncumbentReviewed, RunEnded, TrialSe
 from nightlab.report.terminal.lines import event_line
 from nightlab.stop import Stop
 from nightlab.study import Study, open_study
-from nightlab.types import Trial, Value, one_line
+from nightlab.types import History, Trial, Value, one_line
 
 _SEARCH = 0.8
 """The share of --minutes that goes to the search and its confirmation; the rest looks back."""
@@ -158,7 +158,7 @@ class Telling:
         self._campaign: Campaign | None = None
         self._summary: Summary | None = None
         self._baseline_told = False
-        self._best = 0
+        self._best: int | None = None
 
     @property
     def campaign(self) -> Campaign:
@@ -182,13 +182,23 @@ class Telling:
             self._settled(event.trial)
         elif isinstance(event, IncumbentReviewed):
             self.say(f"[autoresearch] {one_line(event_line(event, self.campaign))}")
-            self._save_all()
+            self.save()
 
     def save(self, campaign: Campaign | None = None, finished: bool = False) -> None:
-        """Write summary.json whole."""
+        """Write what is new of the iterations, then summary.json whole."""
         assert self._summary is not None
         history = (campaign or self.campaign).history
+        self.artifacts.write(history, self._summary.records(history))
+        if not finished:
+            self._save_best(history)
         self._summary.write(history, self.extra, time.time() if finished else None)
+
+    def _save_best(self, history: History) -> None:
+        """best.yaml of what stands now; the look back writes the last one."""
+        if self._best != history.incumbent.number:
+            self._best = history.incumbent.number
+            levers = moved_levers(history.baseline, history.incumbent)
+            write_best(self.question.scenario, levers, self.place.best)
 
     def _tell_baseline(self) -> None:
         if self._baseline_told or not self.campaign.baseline_measured:
@@ -197,27 +207,15 @@ class Telling:
         history = self.campaign.history
         for line in baseline_lines(history.metric, history.anchor()):
             self.say(line)
-        self._save_all()
+        self.save()
 
     def _settled(self, number: int) -> None:
         assert self._summary is not None
         history = self.campaign.history
-        self._save_all()
+        self.save()
         records = self._summary.records(history)
         record = next(each for each in records if each["iteration"] == number)
         self.say(iteration_line(record, history.metric))
-
-    def _save_all(self) -> None:
-        """The ledger, the folders of iterations, and the best so far where it is another."""
-        assert self._summary is not None
-        history = self.campaign.history
-        self.artifacts.write(history, self._summary.records(history))
-        self.save()
-        best = history.incumbent
-        if best.number != self._best:
-            levers = moved_levers(history.baseline, best)
-            write_best(self.question.scenario, levers, self.place.best)
-            self._best = best.number
 
 
 def moved_levers(baseline: Trial, trial: Trial) -> Mapping[str, Value]:
