@@ -12,7 +12,7 @@ import typer
 
 from nightlab.cli.find import Json, print_json
 from nightlab.cli.output import print_line
-from nightlab.cli.signals import Signals
+from nightlab.cli.signals import Signals, StoppedAtOnce
 from nightlab.types import NightlabError
 
 if TYPE_CHECKING:
@@ -145,17 +145,21 @@ def tune(
     tuning.on_stop = lambda stop: signals.catch(stop.request)
     tuning.minutes = minutes
     most = iterations if iterations is not None else (10 if minutes is None else sys.maxsize)
+    broke = False
     try:
+        signals.catch(_break_off)
         study = tuning.prepare(new)
         telling = tuning.run(study, most)
         if not signals.heard:
-            signals.catch(_end_at_once)
-            with suppress(KeyboardInterrupt):
-                tuning.look_back(study, telling)
+            signals.catch(_break_off)
+            tuning.look_back(study, telling)
+    except StoppedAtOnce:
+        broke = True
     finally:
         signals.release()
-    say(f"[autoresearch] wrote {tuning.place.summary}")
-    if signals.heard:
+    if tuning.place.summary.exists():
+        say(f"[autoresearch] wrote {tuning.place.summary}")
+    if broke or signals.heard:
         _warn("interrupted; the same command goes on from here")
         raise typer.Exit(130)
     if auto_commit:
@@ -240,17 +244,17 @@ def _simulator() -> Simulator:
     return Simulator(LAB / "simulate.py", sys.executable)
 
 
-def _end_at_once(why: str) -> None:
-    """The search is over and in the ledger; what looks back on it begins again next time."""
-    raise KeyboardInterrupt(why)
-
-
 def _seeds(written: str) -> tuple[int, ...]:
     """`7,11,19`. Raises NightlabError for what is no list of whole numbers."""
     try:
         return tuple(int(part) for part in written.split(",") if part.strip())
     except ValueError:
         raise NightlabError(f"--seeds: {written!r} must read as in 7,11,19") from None
+
+
+def _break_off(why: str) -> None:
+    """Before the search and after it there is nothing to end cleanly."""
+    raise StoppedAtOnce(why)
 
 
 def _names(written: str) -> tuple[str, ...]:
