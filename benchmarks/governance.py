@@ -75,7 +75,7 @@ BY_HAND: dict[str, dict[str, Any]] = {
     "market": {**STRICT, "freeze_threshold_toxicity": 0.47},
     "ring": STRICT,
 }
-"""By scenario: the governance levers that a person would set; labs/governance/README.md has them."""
+"""By scenario the governance levers that a person would set; labs/governance/README.md has them."""
 
 T = TypeVar("T", "Speed", "Worth")
 
