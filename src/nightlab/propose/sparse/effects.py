@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _PENALTY = 5.0
 """What breaking a limit by the noise of one run costs, in the same of the gain."""
-_MARGIN = 0.0
+_MARGIN = 0.7
 """So much further from a limit than it has to be, in the same: a trial is judged after few runs."""
 _MISFIT = 0.1
 """The variance of what no sum of effects explains."""

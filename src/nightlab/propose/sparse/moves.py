@@ -24,7 +24,7 @@ _SHARPENS = 0.15
 """The shares of the moves that look where little was tried, and that go on from a near miss."""
 _JOINS, _ADDS = 0.4, 0.3
 """Of those, the shares that join two, and that add a step."""
-_COUNTS = (0.1, 0.2, 0.3, 0.4)
+_COUNTS = (0.2, 0.25, 0.25, 0.3)
 """How often one, two, three, four steps are made: where runs are noisy, more tell more."""
 _NOTHING: Parameters = {}
 
