@@ -41,7 +41,7 @@ from tunings import Failed, Tuned, Way, governance, run, tuned
 
 from nightlab.change.keys import load_mapping
 from nightlab.governance.place import LAB
-from nightlab.governance.pool import Pool, Task
+from nightlab.governance.simulation.pool import Pool, Task
 from nightlab.types import Metrics, Outcome
 
 RESULTS = Path(__file__).parent / "results"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any
 
-from nightlab.governance.pool import Task
+from nightlab.governance.simulation.pool import Task
 from nightlab.program.policy import Policy, parse_policy
 from nightlab.types import Measurement, Outcome
 

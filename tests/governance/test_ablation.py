@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from governance.simulated import POLICY, WORLD, Levers, Simulated, Truth, scenario
 
-from nightlab.governance.ablation import Ablation, Taken, ablate
-from nightlab.governance.elimination import Row
-from nightlab.governance.fresh import further_seeds
-from nightlab.governance.sample import Sample, breaches
+from nightlab.governance.afterwards.ablation import Ablation, Taken, ablate
+from nightlab.governance.afterwards.elimination import Row
+from nightlab.governance.afterwards.fresh import further_seeds
+from nightlab.governance.afterwards.sample import Sample, breaches
 from nightlab.types import NightlabError
 
 PANEL = (7, 11, 19)

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from nightlab.campaign import Campaign
-from nightlab.governance.artifacts import Artifacts
-from nightlab.governance.epochs import epochs_csv, epochs_of
-from nightlab.governance.summary import Summary
+from nightlab.governance.ledger.artifacts import Artifacts
+from nightlab.governance.ledger.epochs import epochs_csv, epochs_of
+from nightlab.governance.ledger.summary import Summary
 from nightlab.types import Decision, Outcome, Purpose, Run, Verdict
 
 SCENARIO = Path("scenarios/market.yaml")
@@ -195,8 +195,8 @@ def test_the_last_word_on_an_epoch_counts(tmp_path: Path) -> None:
 
 
 def test_a_log_without_end_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nightlab.governance.epochs._MOST_ROWS", 5)
-    monkeypatch.setattr("nightlab.governance.epochs._MOST_METRICS", 3)
+    monkeypatch.setattr("nightlab.governance.ledger.epochs._MOST_ROWS", 5)
+    monkeypatch.setattr("nightlab.governance.ledger.epochs._MOST_METRICS", 3)
     many = ", ".join(f'"m{i}": 1' for i in range(50))
     lines = [f'epoch: {{"epoch": {epoch}, {many}}}\n' for epoch in range(50)]
     deep = "epoch: " + '{"epoch": 0, "x": ' * 3000 + "1" + "}" * 3000 + "\n"

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from nightlab.governance.best import check_best, with_levers, write_best
+from nightlab.governance.ledger.best import check_best, with_levers, write_best
 from nightlab.governance.place import LAB
-from nightlab.governance.simulator import Simulator
+from nightlab.governance.simulation.simulator import Simulator
 from nightlab.types import Metrics, NightlabError, Value
 
 SCENARIO = """\

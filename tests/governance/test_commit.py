@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fakes import git
 
-from nightlab.governance.commit import commit_summary
+from nightlab.governance.ledger.commit import commit_summary
 from nightlab.types import NightlabError
 
 NAME = "runs/autoresearch/summary.json"

@@ -8,8 +8,8 @@ from statistics import mean, stdev
 import pytest
 from governance.simulated import POLICY, Levers, Simulated, policy, scenario
 
-from nightlab.governance.fresh import difference, further_seeds, measure_fresh
-from nightlab.governance.sample import Sample
+from nightlab.governance.afterwards.fresh import difference, further_seeds, measure_fresh
+from nightlab.governance.afterwards.sample import Sample
 from nightlab.judge.seeds import reserved_seeds, search_seeds
 from nightlab.types import NightlabError, Purpose
 

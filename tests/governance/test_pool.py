@@ -15,7 +15,7 @@ import pytest
 from run.bench import lives, pids_in, wait_until
 
 from nightlab.disk import workplace
-from nightlab.governance.pool import Pool, Task
+from nightlab.governance.simulation.pool import Pool, Task
 from nightlab.run.warden import descendants
 from nightlab.types import Measurement, NightlabError, Outcome
 
@@ -156,7 +156,7 @@ def test_an_interrupt_stops_what_is_in_flight(start: Callable[..., Pool]) -> Non
 OWNER = """\
 import sys
 from pathlib import Path
-from nightlab.governance.pool import Pool, Task
+from nightlab.governance.simulation.pool import Pool, Task
 
 do = '''
 open("stay.new", "w").write(str(os.getpid()))

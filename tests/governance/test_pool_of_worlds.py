@@ -12,11 +12,11 @@ import pytest
 
 import nightlab
 from nightlab.change.keys import load_mapping
-from nightlab.governance.ablation import Taken, ablate
-from nightlab.governance.fresh import further_seeds
-from nightlab.governance.pool import Pool, Task
-from nightlab.governance.sample import Sample
-from nightlab.governance.simulator import Simulator
+from nightlab.governance.afterwards.ablation import Taken, ablate
+from nightlab.governance.afterwards.fresh import further_seeds
+from nightlab.governance.afterwards.sample import Sample
+from nightlab.governance.simulation.pool import Pool, Task
+from nightlab.governance.simulation.simulator import Simulator
 from nightlab.program.policy import parse_policy
 from nightlab.types import Outcome
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from governance.simulated import POLICY, WORLD, Levers, Simulated, Truth, scenario
 
-from nightlab.governance.ablation import Ablation, Taken, ablate
-from nightlab.governance.findings import Findings
-from nightlab.governance.fresh import further_seeds, measure_fresh
+from nightlab.governance.afterwards.ablation import Ablation, Taken, ablate
+from nightlab.governance.afterwards.fresh import further_seeds, measure_fresh
+from nightlab.governance.afterwards.sample import Sample
 from nightlab.governance.report import report_text, write_report
-from nightlab.governance.sample import Sample
+from nightlab.governance.report.findings import Findings
 from nightlab.types import NightlabError
 
 PANEL = (7, 11, 19)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from labs.governance_lab import FAKE, LAB, lay_harness, market, write
 
-from nightlab.governance.simulator import Lever, Simulator
+from nightlab.governance.simulation.simulator import Lever, Simulator
 from nightlab.types import NightlabError
 
 SCRIPT = LAB / "simulate.py"

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightlab.campaign import Campaign
-from nightlab.governance.record import mutation
-from nightlab.governance.summary import Summary, finite, written
+from nightlab.governance.ledger.record import mutation
+from nightlab.governance.ledger.summary import Summary, finite, written
 from nightlab.study import open_study
 from nightlab.types import Decision, Outcome, Purpose, Trial, Verdict
 

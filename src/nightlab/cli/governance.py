@@ -16,7 +16,7 @@ from nightlab.cli.signals import Signals, StoppedAtOnce
 from nightlab.types import NightlabError
 
 if TYPE_CHECKING:
-    from nightlab.governance.simulator import Lever, Simulator
+    from nightlab.governance.simulation.simulator import Lever, Simulator
 
 app = typer.Typer(help="Tune the rules of a multi-agent simulation (SWARM).", no_args_is_help=True)
 
@@ -239,7 +239,7 @@ def _where(lever: Lever) -> str:
 
 def _simulator() -> Simulator:
     from nightlab.governance.place import LAB
-    from nightlab.governance.simulator import Simulator
+    from nightlab.governance.simulation.simulator import Simulator
 
     return Simulator(LAB / "simulate.py", sys.executable)
 

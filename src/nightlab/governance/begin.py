@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nightlab.change.keys import flatten, format_scalar, load_mapping
+from nightlab.governance.ledger.placing import place_value
+from nightlab.governance.ledger.record import SECTION
 from nightlab.governance.place import LAB, dotted, space_of
-from nightlab.governance.placing import place_value
-from nightlab.governance.record import SECTION
-from nightlab.governance.simulator import Lever, Simulator
+from nightlab.governance.simulation.simulator import Lever, Simulator
 from nightlab.program.edit import space_lines, with_settings
 from nightlab.types import NightlabError, one_line
 

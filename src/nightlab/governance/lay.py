@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nightlab.governance.best import with_levers
+from nightlab.governance.ledger.best import with_levers
+from nightlab.governance.ledger.record import lever as lever_of
 from nightlab.governance.mutation import TOGGLES, TUNABLES
 from nightlab.governance.objective import Objective, check_metrics, with_floor
 from nightlab.governance.place import LAB, Place
 from nightlab.governance.program import program_of
 from nightlab.governance.question import SEED_LEVERS, Question, Say
-from nightlab.governance.record import lever as lever_of
-from nightlab.governance.simulator import Lever, Simulator, World
+from nightlab.governance.simulation.simulator import Lever, Simulator, World
 from nightlab.program.problem import did_you_mean
 from nightlab.types import Metrics, NightlabError, one_line
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nightlab.governance.ledger.record import SECTION
 from nightlab.governance.question import Question, differences
-from nightlab.governance.record import SECTION
-from nightlab.governance.simulator import Lever
+from nightlab.governance.simulation.simulator import Lever
 from nightlab.program.policy import Policy
 from nightlab.remember.lock import running
 from nightlab.remember.replace import replace_file

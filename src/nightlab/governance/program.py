@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from nightlab.governance.ledger.record import lever
 from nightlab.governance.place import dotted, space_of
 from nightlab.governance.question import Question
-from nightlab.governance.record import lever
-from nightlab.governance.simulator import Lever
+from nightlab.governance.simulation.simulator import Lever
 from nightlab.program.edit import space_lines
 from nightlab.program.policy import Policy
 from nightlab.types import one_line

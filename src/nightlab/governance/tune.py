@@ -11,18 +11,18 @@ from typing import Any
 
 from nightlab.campaign import Campaign
 from nightlab.governance.afterwards import TIMES, Afterwards, LookBack
-from nightlab.governance.artifacts import Artifacts
-from nightlab.governance.best import write_best
-from nightlab.governance.commit import commit_summary
-from nightlab.governance.findings import Findings
 from nightlab.governance.lay import lay_study
-from nightlab.governance.lines import baseline_lines, iteration_line
+from nightlab.governance.ledger.artifacts import Artifacts
+from nightlab.governance.ledger.best import write_best
+from nightlab.governance.ledger.commit import commit_summary
+from nightlab.governance.ledger.lines import baseline_lines, iteration_line
+from nightlab.governance.ledger.record import lever
+from nightlab.governance.ledger.summary import Summary
 from nightlab.governance.objective import Objective, read_objective
 from nightlab.governance.place import Place
 from nightlab.governance.question import Question, Say
-from nightlab.governance.record import lever
 from nightlab.governance.report import write_report
-from nightlab.governance.summary import Summary
+from nightlab.governance.report.findings import Findings
 from nightlab.remember.events import Event, IncumbentReviewed, RunEnded, TrialSettled
 from nightlab.report.terminal.lines import event_line
 from nightlab.stop import Stop

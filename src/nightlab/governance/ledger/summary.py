@@ -9,8 +9,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from nightlab.governance.ledger.record import averages, record_of
 from nightlab.governance.objective import ILLUSION, Objective
-from nightlab.governance.record import averages, record_of
 from nightlab.remember.replace import replace_file
 from nightlab.types import History, Purpose, Trial, Verdict
 

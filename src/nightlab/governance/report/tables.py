@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from nightlab.governance.ablation import Ablation, Taken
-from nightlab.governance.elimination import Row
-from nightlab.governance.findings import counted_seeds
-from nightlab.governance.fresh import Difference
-from nightlab.governance.record import lever
+from nightlab.governance.afterwards.ablation import Ablation, Taken
+from nightlab.governance.afterwards.elimination import Row
+from nightlab.governance.afterwards.fresh import Difference
+from nightlab.governance.ledger.record import lever
+from nightlab.governance.report.findings import counted_seeds
 from nightlab.report.markdown import counted, inert, table
 from nightlab.types import Value
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nightlab.governance.ablation import Ablation, Taken
-from nightlab.governance.fresh import Fresh
+from nightlab.governance.afterwards.ablation import Ablation, Taken
+from nightlab.governance.afterwards.fresh import Fresh
 from nightlab.program.policy import Policy
 from nightlab.report.markdown import counted, inert
 

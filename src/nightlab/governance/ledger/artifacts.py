@@ -8,9 +8,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from nightlab.governance.epochs import epochs_csv
-from nightlab.governance.record import panel_runs
-from nightlab.governance.summary import moment, written
+from nightlab.governance.ledger.epochs import epochs_csv
+from nightlab.governance.ledger.record import panel_runs
+from nightlab.governance.ledger.summary import moment, written
 from nightlab.remember.replace import replace_file
 from nightlab.types import History, Run, Trial, one_line
 

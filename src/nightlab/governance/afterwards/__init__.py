@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from nightlab.change.keys import flatten, load_mapping
-from nightlab.governance.ablation import MOST_RUNS, Ablation, ablate
-from nightlab.governance.best import check_best, write_best
-from nightlab.governance.fresh import Fresh, further_seeds, measure_fresh
+from nightlab.governance.afterwards.ablation import MOST_RUNS, Ablation, ablate
+from nightlab.governance.afterwards.fresh import Fresh, further_seeds, measure_fresh
+from nightlab.governance.afterwards.sample import Configuration, Sample
+from nightlab.governance.afterwards.units import conditions_of
+from nightlab.governance.ledger.best import check_best, write_best
+from nightlab.governance.ledger.record import lever
 from nightlab.governance.place import Place
-from nightlab.governance.pool import Pool
 from nightlab.governance.question import Question, Say
-from nightlab.governance.record import lever
-from nightlab.governance.sample import Configuration, Sample
-from nightlab.governance.simulator import Simulator
-from nightlab.governance.units import conditions_of
+from nightlab.governance.simulation.pool import Pool
+from nightlab.governance.simulation.simulator import Simulator
 from nightlab.program.space import Space
 from nightlab.study import Study
 from nightlab.types import History, NightlabError, Outcome, Value

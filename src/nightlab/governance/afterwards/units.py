@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nightlab.governance.record import lever as lever_of
-from nightlab.governance.sample import Configuration
+from nightlab.governance.afterwards.sample import Configuration
+from nightlab.governance.ledger.record import lever as lever_of
 from nightlab.program.space import Space
 from nightlab.types import Value
 

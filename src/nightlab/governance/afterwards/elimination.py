@@ -7,8 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from nightlab.governance.effect import Effect, Effects, OutOfBounds
-from nightlab.governance.units import Conditions, Unit, inner_units, value_of, whole_units
+from nightlab.governance.afterwards.effect import Effect, Effects, OutOfBounds
+from nightlab.governance.afterwards.units import (
+    Conditions,
+    Unit,
+    inner_units,
+    value_of,
+    whole_units,
+)
 from nightlab.types import Value
 
 Say: TypeAlias = "Callable[[str], None]"

@@ -7,9 +7,9 @@ import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from nightlab.governance.fresh import Difference, difference
-from nightlab.governance.sample import Configuration, Sample, breaches
-from nightlab.governance.units import Unit, taken_back
+from nightlab.governance.afterwards.fresh import Difference, difference
+from nightlab.governance.afterwards.sample import Configuration, Sample, breaches
+from nightlab.governance.afterwards.units import Unit, taken_back
 from nightlab.program.policy import Policy
 from nightlab.types import NightlabError, Trial
 

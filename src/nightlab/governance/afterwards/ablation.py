@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from nightlab.governance.effect import Bounds, Effects
-from nightlab.governance.elimination import Elimination, Row, Say
-from nightlab.governance.fresh import Fresh, measure_fresh
-from nightlab.governance.sample import Configuration, Sample
-from nightlab.governance.units import Conditions
+from nightlab.governance.afterwards.effect import Bounds, Effects
+from nightlab.governance.afterwards.elimination import Elimination, Row, Say
+from nightlab.governance.afterwards.fresh import Fresh, measure_fresh
+from nightlab.governance.afterwards.sample import Configuration, Sample
+from nightlab.governance.afterwards.units import Conditions
 from nightlab.program.policy import Policy
 from nightlab.types import NightlabError
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from nightlab.governance.ablation import Taken
-from nightlab.governance.findings import Findings, counted_seeds, verdict
-from nightlab.governance.fresh import Fresh
-from nightlab.governance.tables import fresh_table, worth_table
+from nightlab.governance.afterwards.ablation import Taken
+from nightlab.governance.afterwards.fresh import Fresh
+from nightlab.governance.report.findings import Findings, counted_seeds, verdict
+from nightlab.governance.report.tables import fresh_table, worth_table
 from nightlab.remember.replace import replace_file
 from nightlab.report.markdown import counted, inert
 from nightlab.types import NightlabError

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from nightlab.governance.sample import Configuration, Sample, breaches
+from nightlab.governance.afterwards.sample import Configuration, Sample, breaches
 from nightlab.judge.confirm import reach_of, shrunk
 from nightlab.judge.noise import spread
 from nightlab.judge.rules import matching

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
-from nightlab.governance.pool import Task
+from nightlab.governance.simulation.pool import Task
 from nightlab.judge.rules import Finding, broken_rules
 from nightlab.program.policy import Policy
 from nightlab.types import History, Measurement, Outcome, Purpose, Run, Trial

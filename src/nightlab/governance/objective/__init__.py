@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from nightlab.governance.policy_file import read_policy
+from nightlab.governance.objective.policy_file import read_policy
 from nightlab.judge.rules import SPREAD
 from nightlab.program.policy import (
     Amount,

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from nightlab.change.keys import format_scalar, load_mapping
-from nightlab.governance.placing import place_value
-from nightlab.governance.record import SECTION, lever
-from nightlab.governance.simulator import Simulator
+from nightlab.governance.ledger.placing import place_value
+from nightlab.governance.ledger.record import SECTION, lever
+from nightlab.governance.simulation.simulator import Simulator
 from nightlab.remember.replace import replace_file
 from nightlab.types import Metrics, NightlabError, Value, one_line
 

@@ -1,0 +1,1 @@
+"""What a tuning leaves behind: upstream's ledger, a folder per iteration, the best scenario."""
