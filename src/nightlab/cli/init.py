@@ -172,7 +172,9 @@ def _make(
         if scenario is not None:
             from nightlab.governance.begin import begin
 
-            typer.echo(f"{begin(folder, scenario)}\n")
+            found, copy = begin(folder, scenario)
+            made.append(copy)
+            typer.echo(f"{found}\n")
         if prose is not None:
             program.write_text(_with_blocks(prose, _LABS / lab / "program.md"), encoding="utf-8")
         text = with_settings(program.read_text(encoding="utf-8"), answers.values)
@@ -187,8 +189,7 @@ def _make(
     except BaseException:
         if without_git:
             shutil.rmtree(folder / ".git", ignore_errors=True)
-        for path in made:
-            path.unlink(missing_ok=True)
+        _take_back(made, folder)
         if prose is not None:
             program.write_text(prose, encoding="utf-8")
         if new:
@@ -197,6 +198,17 @@ def _make(
     typer.echo(f"\nMade the study {folder.resolve().name}. Next:")
     for step in _next_steps(lab, study, preset):
         typer.echo(f"  {step}")
+
+
+def _take_back(made: list[Path], folder: Path) -> None:
+    """Take away files that were made, and the folders that held nothing else."""
+    from contextlib import suppress
+
+    for path in made:
+        path.unlink(missing_ok=True)
+    for inner in {path.parent for path in made} - {folder}:
+        with suppress(OSError):
+            inner.rmdir()
 
 
 def _side(answers: Answers) -> str:
@@ -220,8 +232,7 @@ def _copy(source: Path, folder: Path, keep: AbstractSet[str]) -> list[Path]:
         name = path.relative_to(source)
         target = folder / name.with_name({"gitignore": ".gitignore"}.get(path.name, path.name))
         if target.exists():
-            for each in made:
-                each.unlink()
+            _take_back(made, folder)
             raise NightlabError(f"{target} is there already; take an empty folder")
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(path.read_bytes())

@@ -31,8 +31,8 @@ _FLOOR = re.compile(r"(?m)^(- pooled\.accepted_interactions must stay >= ).*$")
 _HORIZON, _SEEDS = (10, 10), (7, 11, 19)
 
 
-def begin(folder: Path, scenario: Path) -> str:
-    """Make the study in `folder` one about this scenario. Returns a line on what was found.
+def begin(folder: Path, scenario: Path) -> tuple[str, Path]:
+    """Make the study in `folder` one about this scenario: a line on what was found, and its copy.
 
     Its levers are written out in the copy, for a value that moves must stand in the file. Raises
     NightlabError where the simulator is missing, or can't run the scenario.
@@ -52,7 +52,8 @@ def begin(folder: Path, scenario: Path) -> str:
     text = program.read_text(encoding="utf-8")
     file = target.relative_to(folder).as_posix()
     program.write_text(_about(text, file, world.name, levers, sum(deals) / 6), encoding="utf-8")
-    return f"{scenario.name}: {world.agents} agents, {len(levers)} levers that do something"
+    found = f"{world.agents} agents, {len(levers)} levers that do something"
+    return f"{one_line(scenario.name, 80)}: {found}", target
 
 
 def written_out(scenario: Path, levers: Sequence[Lever]) -> str:

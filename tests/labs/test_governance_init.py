@@ -1,0 +1,126 @@
+"""`nightlab init governance`: a study that runs, about a world of the lab's or of one's own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from fakes import git
+from labs.governance_lab import FAKE, LAB, market, write
+
+import nightlab
+
+SRC = Path(nightlab.__file__).parent.parent
+
+
+def ask(folder: Path, *words: str, code: int = 0, path: Path = FAKE) -> str:
+    """What the command prints, with a folder before all others on the path."""
+    said = subprocess.run(
+        [sys.executable, "-m", "nightlab", *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": f"{path}{os.pathsep}{SRC}", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+    assert said.returncode == code, said.stdout + said.stderr
+    return said.stdout if code == 0 else said.stderr
+
+
+@pytest.fixture
+def nothing(tmp_path: Path) -> Path:
+    """A folder for the path on which the simulator is not to be found."""
+    folder = tmp_path / "nothing"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(
+        "from importlib.machinery import PathFinder\n"
+        "find = PathFinder.find_spec\n"
+        "def find_spec(cls, name, *where):\n"
+        "    return None if name == 'swarm' else find(name, *where)\n"
+        "PathFinder.find_spec = classmethod(find_spec)\n"
+    )
+    return folder
+
+
+def test_a_study_is_made_whole(tmp_path: Path) -> None:
+    said = ask(tmp_path, "init", "governance", "g", "--yes", "--seeds", "1,2", "--trials", "7")
+    assert "| Metric | pooled.toxicity_rate [min] |" in said and "pip install" not in said
+    study = tmp_path / "g"
+    there = {path.relative_to(LAB).as_posix() for path in LAB.rglob("*") if path.is_file()}
+    there = {name for name in there if "__pycache__" not in name} - {"gitignore"}
+    assert set(git(study, "ls-files").split()) == {*there, ".gitignore"}
+    program = (study / "program.md").read_text()
+    assert "seeds: [1, 2]" in program and "trials: 7" in program and "100 steps" in program
+    assert "is a study already" in ask(tmp_path, "init", "governance", "g", "--yes", code=1)
+
+
+def test_ones_own_scenario_is_looked_at_and_written_out(tmp_path: Path) -> None:
+    own = write(tmp_path / "my market.yaml", market(governance={"audit_enabled": True}))
+    text = "# mine\n" + own.read_text()
+    own.write_text(text)
+    said = ask(tmp_path, "init", "governance", "g", "--yes", "--scenario", str(own))
+    assert "my market.yaml: 8 agents, 10 levers that do something" in said
+    assert own.read_text() == text, "the file itself stays"
+    study = tmp_path / "g"
+    copy = (study / "scenarios" / "my-market.yaml").read_text()
+    assert copy.startswith("# mine\n")
+    levers = yaml.safe_load(copy)["governance"]
+    assert levers["freeze_threshold_toxicity"] == 0.7 and levers["audit_enabled"] is True
+    program = (study / "program.md").read_text()
+    assert program.startswith("# Less harm in market\n")
+    assert 'keys: "scenarios/my-market.yaml"' in program
+    assert 'pinned: ["governance.audit_enabled"]' in program
+    assert "moderator" not in program and "staking" not in program
+    said = ask(study, "check", "--run")
+    assert "NOT" not in said and "pooled.toxicity_rate 0.3" in said
+    ask(study, "run", "--trials", "3")
+    assert "trials: 3" in ask(study, "status")
+
+
+@pytest.mark.parametrize(
+    ("scenario", "said"),
+    [
+        ({"agents": [{"type": "llm"}]}, "agents of type llm need a language model"),
+        ({"governance": {}}, "the scenario has no agents"),
+        (market({"audit_probabilty": 0.5}), "did you mean audit_probability?"),
+    ],
+)
+def test_a_scenario_that_cannot_run_makes_nothing(
+    tmp_path: Path, scenario: dict[str, object], said: str
+) -> None:
+    path = write(tmp_path / "s.yaml", scenario)
+    words = ("init", "governance", "g", "--yes", "--scenario", str(path))
+    assert said in ask(tmp_path, *words, code=1)
+    assert not (tmp_path / "g").exists()
+    (tmp_path / "g").mkdir()
+    assert said in ask(tmp_path, *words, code=1)
+    assert list((tmp_path / "g").rglob("*")) == []
+
+
+def test_without_the_simulator_it_says_what_to_install(tmp_path: Path, nothing: Path) -> None:
+    said = ask(tmp_path, "init", "governance", "g", "--yes", path=nothing)
+    assert "pip install 'nightlab[governance]'" in said
+    path = write(tmp_path / "s.yaml", market())
+    words = ("init", "governance", "h", "--yes", "--scenario", str(path))
+    assert "is not installed: pip install" in ask(tmp_path, *words, code=1, path=nothing)
+    assert not (tmp_path / "h").exists()
+
+
+def test_flags_that_are_not_its_own_are_refused(tmp_path: Path) -> None:
+    path = str(write(tmp_path / "s.yaml", market()))
+    assert "pretrain has no scenarios" in ask(
+        tmp_path, "init", "pretrain", "p", "--yes", "--scenario", path, code=1
+    )
+    for words, said in (
+        (("--metric", "x"), "has its own script and metric"),
+        (("--preset", "tiny"), "has no presets"),
+        (("--budget", "5 min"), "must be in steps of the simulation"),
+    ):
+        assert said in ask(tmp_path, "init", "governance", "g", "--yes", *words, code=1)
+        assert not (tmp_path / "g").exists()
+    ask(tmp_path, "init", "governance", "g", "--yes", "--budget", "200 steps")
+    assert 'budget: "200 steps"' in (tmp_path / "g" / "program.md").read_text()
