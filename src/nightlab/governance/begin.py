@@ -42,16 +42,17 @@ def begin(folder: Path, scenario: Path) -> tuple[str, Path]:
     levers = simulator.levers(scenario)
     if not levers:
         raise NightlabError(f"{scenario}: no lever of its governance section does anything")
+    deals = [
+        simulator.run(scenario, *_HORIZON, seed)["pooled.accepted_interactions"] for seed in _SEEDS
+    ]
+    floor = sum(deals) / len(deals) / 2
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", scenario.stem)
     target = folder / "scenarios" / f"{name}.yaml"
     target.write_text(written_out(scenario, levers), encoding="utf-8")
-    deals = [
-        simulator.run(target, *_HORIZON, seed)["pooled.accepted_interactions"] for seed in _SEEDS
-    ]
     program = folder / "program.md"
     text = program.read_text(encoding="utf-8")
     file = target.relative_to(folder).as_posix()
-    program.write_text(_about(text, file, world.name, levers, sum(deals) / 6), encoding="utf-8")
+    program.write_text(_about(text, file, world.name, levers, floor), encoding="utf-8")
     found = f"{world.agents} agents, {len(levers)} levers that do something"
     return f"{one_line(scenario.name, 80)}: {found}", target
 
