@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nightlab.change.keys import flatten, load_mapping
-from nightlab.governance.afterwards.ablation import MOST_RUNS, Ablation, ablate
+from nightlab.governance.afterwards.ablation import MOST_RUNS, Ablation, Taken, ablate
 from nightlab.governance.afterwards.fresh import Fresh, further_seeds, measure_fresh
 from nightlab.governance.afterwards.sample import Configuration, Sample
 from nightlab.governance.afterwards.units import conditions_of
@@ -21,10 +21,13 @@ from nightlab.governance.simulation.pool import Pool
 from nightlab.governance.simulation.simulator import Simulator
 from nightlab.program.space import Space
 from nightlab.study import Study
-from nightlab.types import History, NightlabError, Outcome, Value
+from nightlab.types import History, NightlabError, Outcome, Trial, Value
 
 TIMES = 3.0
 """How many times the horizon the longer look is."""
+
+MOST_STEPS = 5
+"""So many of the last kept are looked at, until one holds on fresh seeds."""
 
 _MOST_SEEDS = 3
 """On so many seeds of the panel best.yaml is measured once more."""
@@ -53,7 +56,6 @@ class Afterwards:
         self.place = Place(study.folder.parent)
         self.policy = study.program.policy
         self.baseline = self._configuration(history.baseline.commit)
-        self.best = self._configuration(history.incumbent.commit)
 
     def look(self, deadline: float | None = None) -> LookBack:
         """Ablation and a longer look, and best.yaml from what is left.
@@ -65,7 +67,7 @@ class Afterwards:
         with Pool(
             script, self.python, question.parallel, self.policy.metric, budget=budget
         ) as pool:
-            ablation = self._ablate(Sample(pool), deadline)
+            ablation = self._holding(Sample(pool), deadline)
             longer = self._longer(Sample(pool, TIMES), ablation, deadline)
             levers = self._moved(ablation.configuration)
             write_best(question.scenario, levers, self.place.best)
@@ -80,15 +82,29 @@ class Afterwards:
         before, after = flatten(self.baseline), flatten(dict(configuration))
         return {lever(name): value for name, value in after.items() if value != before.get(name)}
 
-    def _ablate(self, sample: Sample, deadline: float | None) -> Ablation:
+    def _holding(self, sample: Sample, deadline: float | None) -> Ablation:
+        """Ablation of the best, or of the last kept before it that holds on fresh seeds."""
+        return first_that_holds(
+            self.history.lineage()[-MOST_STEPS:],
+            lambda trial, step: self._ablate(
+                sample, self._configuration(trial.commit), step, deadline
+            ),
+            lambda: deadline is not None and time.time() > deadline,
+            self.say,
+        )
+
+    def _ablate(
+        self, sample: Sample, best: Configuration, step: int, deadline: float | None
+    ) -> Ablation:
+        """Ablation of what was kept so many steps before the last, on `last` seeds of its own."""
         number = max(2, self.question.confirm)
         seeds = further_seeds(self.question.seeds, 0, number)
-        last = further_seeds(self.question.seeds, number, number)
-        before, after = flatten(self.baseline), flatten(self.best)
+        last = further_seeds(self.question.seeds, (1 + step) * number, number)
+        before, after = flatten(self.baseline), flatten(dict(best))
         return ablate(
             sample,
             self.baseline,
-            self.best,
+            best,
             [name for name, value in after.items() if value != before.get(name)],
             self.policy,
             seeds,
@@ -110,7 +126,7 @@ class Afterwards:
         late = deadline is not None and time.time() > deadline
         if late or not ablation.kept:
             return None
-        used = 2 * max(2, self.question.confirm)
+        used = (1 + MOST_STEPS) * max(2, self.question.confirm)
         seeds = further_seeds(self.question.seeds, used, max(2, self.question.confirm // 2))
         return measure_fresh(sample, ablation.configuration, self.baseline, seeds, self.policy)
 
@@ -126,6 +142,27 @@ class Afterwards:
         wrong = check_best(simulator, self.place.best, expected, question.epochs, question.steps)
         if wrong:
             raise NightlabError(f"{self.place.best} does not come to what was measured: {wrong[0]}")
+
+
+def first_that_holds(
+    lineage: Sequence[Trial],
+    look: Callable[[Trial, int], Ablation],
+    late: Callable[[], bool],
+    say: Say,
+) -> Ablation:
+    """What was kept last of all that holds on fresh seeds; what is said of the last if none does.
+
+    A search that is bounded by a guardrail ends close to it, and often a little beyond: then what
+    was kept before is still worth having. `look` gets a trial, and how many came after it.
+    """
+    best, *before = reversed(lineage)
+    found = first = look(best, 0)
+    for step, trial in enumerate(before, 1):
+        if found.taken is not Taken.BASELINE or late():
+            break
+        say(f"{found.why}; now trial {trial.number}, which was kept before it")
+        found = look(trial, step)
+    return first if found.taken is Taken.BASELINE else found
 
 
 def _own_prefix(simulator: Simulator, best: Path, question: Question) -> str:
