@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Tune the rules of a multi-agent simulation (SWARM).", no_args_is_help=True)
 
 _SEEDS = "7,11,19"
+_SEED = 42
 
 
 @app.command("tune")
@@ -50,8 +51,11 @@ def tune(
         Path, typer.Option("--export-root", help="Where the ledger and the best go.")
     ] = Path("runs/autoresearch"),
     random_seed: Annotated[
-        int, typer.Option("--random-seed", min=0, help="Makes the proposals repeatable.")
-    ] = 42,
+        int | None,
+        typer.Option(
+            "--random-seed", min=0, help="Makes the proposals repeatable, one run at a time."
+        ),
+    ] = None,
     auto_commit: Annotated[
         bool, typer.Option("--auto-commit", help="Commit summary.json, and nothing else.")
     ] = False,
@@ -106,7 +110,12 @@ def tune(
         typer.Option("--plateau", min=0, help="Stop after so many without an accept; 0 for never."),
     ] = 0,
     parallel: Annotated[
-        int | None, typer.Option("--parallel", min=1, help="Processes; all processors' by default.")
+        int | None,
+        typer.Option(
+            "--parallel",
+            min=1,
+            help="Processes; one for each processor by default, with --random-seed one.",
+        ),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
@@ -131,13 +140,13 @@ def tune(
         replays=replays,
         propose=propose,
         at_once=at_once,
-        random_seed=random_seed,
+        random_seed=_SEED if random_seed is None else random_seed,
         keep=keep,
         panel=panel,
         validate=validate,
         confirm=confirm,
         plateau=plateau,
-        parallel=parallel or len(os.sched_getaffinity(0)),
+        parallel=parallel or (_processors() if random_seed is None else 1),
     )
     say = (lambda _: None) if quiet else print_line
     tuning = Tuning.of(question, export_root, say, _warn)
@@ -250,6 +259,13 @@ def _seeds(written: str) -> tuple[int, ...]:
         return tuple(int(part) for part in written.split(",") if part.strip())
     except ValueError:
         raise NightlabError(f"--seeds: {written!r} must read as in 7,11,19") from None
+
+
+def _processors() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
 
 
 def _break_off(why: str) -> None:

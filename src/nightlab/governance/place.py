@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -88,9 +89,12 @@ class Place:
             )
 
     def check_free(self) -> None:
-        """Raise NightlabError where files that are none of ours would be written over."""
-        if self.root.exists() and not self.root.is_dir():
-            raise NightlabError(f"{self.root} is a file; name a folder with --export-root")
+        """Raise NightlabError where nothing can be written, or files that are none of ours are."""
+        above = next(path for path in (self.root, *self.root.absolute().parents) if path.exists())
+        if not above.is_dir():
+            raise NightlabError(f"{above} is a file; name a folder with --export-root")
+        if not os.access(above, os.W_OK):
+            raise NightlabError(f"{above} can't be written to; name another --export-root")
         there = [name for name in _OURS if (self.root / name).exists()]
         foreign = [name for name in there if name != "study" or any(self.study.iterdir())]
         if foreign:

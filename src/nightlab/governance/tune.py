@@ -76,7 +76,7 @@ class Tuning:
     def run(self, study: Study, iterations: int) -> Telling:
         """Work until there are so many iterations. Returns who has told of them."""
         done = _opened(study)
-        if done >= iterations:
+        if done and done >= iterations:
             self.warn(f"{done} iterations are done; a larger --iterations goes on from there")
         telling = Telling(self.question, self.place, self.objective, self.say)
         campaign, self.why = study.run(
