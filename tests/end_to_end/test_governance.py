@@ -317,7 +317,21 @@ def test_the_same_random_seed_proposes_the_same(user: User) -> None:
         each.folder.mkdir()
         for name in ("market.yaml", "objective.yaml"):
             (each.folder / name).write_bytes((user.folder / name).read_bytes())
-        each.tune("--iterations", "5", "--random-seed", seed, "--parallel", "1", "--confirm", "0")
+        each.type(
+            "tune",
+            "--objective",
+            "objective.yaml",
+            "--scenario",
+            "market.yaml",
+            "--export-root",
+            "runs",
+            "--iterations",
+            "5",
+            "--random-seed",
+            seed,
+            "--confirm",
+            "0",
+        )
         told.append(each.summary())
     assert moves(told[0]) == moves(told[1]) != moves(told[2])
     assert [each["iterations"] for each in told[:2]] == [told[0]["iterations"]] * 2

@@ -118,7 +118,7 @@ class User:
             "--scenario": "market.yaml",
             "--iterations": "3",
             "--export-root": "runs",
-            "--parallel": "2",
+            "--parallel": "1",
             "--confirm": "4",
         }
         own = [(k, v) for k, v in usual.items() if k not in words]
