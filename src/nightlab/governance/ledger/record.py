@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from nightlab.governance.level import levels
 from nightlab.judge.rules import broken_rules
 from nightlab.program.policy import Policy
 from nightlab.types import Decision, History, Outcome, Purpose, Run, Trial, Value, one_line
@@ -24,8 +25,8 @@ def record_of(
 ) -> dict[str, Any]:
     """The record of a settled trial that was built on `parent`; a crash has no values.
 
-    Trials may have met different seeds, so their means compare only in part: `gain` is over trial
-    `against`, on the judge's estimate.
+    Trials may have met different seeds: `candidate_metrics` are on the level of the baseline's
+    panel, and `gain` is over trial `against`, on the judge's estimate.
     """
     assert trial.verdict is not None
     verdict, crashed = trial.verdict, trial.verdict.decision is Decision.CRASH
@@ -40,7 +41,7 @@ def record_of(
         "against": verdict.evidence.get("against"),
         "gain": verdict.evidence.get("gain"),
     }
-    values = averages(trial, metrics, (Purpose.PANEL,))
+    values = levels(history, trial, metrics)
     return {
         "iteration": trial.number,
         "mutation": mutation(trial, parent),
