@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nightlab.governance.level import levels
+from nightlab.governance.ledger.level import levels
 from nightlab.types import (
     Decision,
     Direction,
