@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from measuring import measure
 from world import World, accepted, fields, simulator
 
-SEEDS, EPOCHS, STEPS = (7, 11), 5, 6
+SEEDS, EPOCHS, STEPS = (7, 11), 4, 6
 FAR = 1e6
 TIMES = 5
 
@@ -54,22 +54,32 @@ class Screening:
         self.world = world
         self.payoff = dict(settings.get("payoff") or {})
         self.given = given
+        self._made: dict[frozenset[tuple[str, Any]], Any] = {}
         kind = type(simulator().parse_governance_config({}))
         levers = world.governed(given)
         self.now = {name: getattr(levers, name) for name in loading(kind)}
         self.ranges = {name: range_of(kind, name, now) for name, now in self.now.items()}
         self.toggles = [name for name in self.ranges if is_toggle(name, self.ranges[name])]
-        self._rest = self.run({})
 
-    def run(self, moved: Values, payoff: Values | None = None) -> str | None:
-        """Everything that was measured; None where the simulator refuses the values."""
+    def differs(self, one: Values, other: Values, payoff: Values | None = None) -> bool:
+        """Whether anything that is measured differs with any seed; no, where a value is refused."""
+        paid = {**self.payoff, **(payoff or {})}
         try:
-            levers = self.world.governed({**self.given, **moved})
-            paid = {**self.payoff, **(payoff or {})}
-            answers = [measure(self.world, levers, paid, s, EPOCHS, STEPS) for s in SEEDS]
+            before, after = self._levers(one), self._levers(other)
+            return any(
+                repr(measure(self.world, before, self.payoff, seed, EPOCHS, STEPS))
+                != repr(measure(self.world, after, paid, seed, EPOCHS, STEPS))
+                for seed in SEEDS
+            )
         except ValueError:
-            return None
-        return repr(answers)
+            return False
+
+    def _levers(self, moved: Values) -> Any:
+        """The configuration with some levers moved, made once."""
+        key = frozenset(moved.items())
+        if key not in self._made:
+            self._made[key] = self.world.governed({**self.given, **moved})
+        return self._made[key]
 
     def found(self) -> Iterator[dict[str, Any]]:
         """Each lever that does something."""
@@ -111,11 +121,13 @@ class Screening:
             strong = {name: extreme(self._extremes(name)) for name in works} if extreme else {}
             for name in [each for each in names if each not in works]:
                 for when in [on, *({**on, each: True} for each in self._inner(name, names))]:
-                    if name not in works and self.moves(name, {**strong, **when}) is not None:
+                    if name in works:
+                        continue
+                    if self.moves(name, {**strong, **when}, extreme is not None) is not None:
                         works[name] = when | self._hangs_on(name, {**strong, **when}, names)
         for switch in {each for when in works.values() for each in when if each != toggle}:
             works.setdefault(switch, on)
-        does = works or self.run({toggle: not self.now[toggle]}) not in (None, self._rest)
+        does = works or self.differs({}, {toggle: not self.now[toggle]})
         return {toggle: {}, **works} if does else {}
 
     def _extremes(self, name: str) -> list[Any]:
@@ -152,12 +164,12 @@ class Screening:
         switches = [each for each in parameters if self.ranges[each].type == "bool"]
         return [each for each in switches if each != name and each.startswith(first)]
 
-    def moves(self, name: str, with_: Values) -> Any:
-        """A value of the lever that changes something, where its mechanism is set `with_`."""
+    def moves(self, name: str, with_: Values, quick: bool = False) -> Any:
+        """A value of the lever that changes something, where its mechanism is set `with_`; of its
+        extremes alone where that is to be `quick`."""
         now = with_.get(name, self.now[name])
-        rest = self.run(with_)
-        for value in self.ranges[name].tries(now):
-            if self.run({**with_, name: value}) not in (None, rest):
+        for value in self.ranges[name].tries(now)[: 2 if quick else None]:
+            if self.differs(with_, {**with_, name: value}):
                 return value
         return None
 
@@ -169,7 +181,7 @@ class Screening:
             value = getattr(now, name)
             about = range_of(kind, name, value)
             tries = about.tries(value)
-            if any(self.run({}, {name: each}) not in (None, self._rest) for each in tries):
+            if any(self.differs({}, {}, {name: each}) for each in tries):
                 said = {"name": f"payoff.{name}", "value": value, **about._asdict()}
                 yield {**said, "tag": "payoff", "when": {}}
 
