@@ -93,6 +93,10 @@ def test_a_failure_is_told_in_a_line(tmp_path: Path) -> None:
             with pytest.raises(NightlabError) as caught:
                 ask(path)
             assert said in str(caught.value) and "\n" not in str(caught.value)
+    write(path, market())
+    for epochs, steps in ((0, 5), (3, -1)):
+        with pytest.raises(NightlabError, match="whole numbers, 1 or more"):
+            simulator().run(path, epochs, steps, 7)
     with pytest.raises(NightlabError, match=r"none\.yaml is no file"):
         simulator().check(tmp_path / "none.yaml")
     with pytest.raises(NightlabError, match="can't start"):

@@ -150,8 +150,10 @@ def run(asked: argparse.Namespace) -> None:
         settings = json.load(sys.stdin)
     world = World(settings)
     given = settings.get("simulation") or {}
-    epochs = asked.epochs or given.get("n_epochs", 10)
-    steps = asked.steps or given.get("steps_per_epoch", 10)
+    epochs = given.get("n_epochs", 10) if asked.epochs is None else asked.epochs
+    steps = given.get("steps_per_epoch", 10) if asked.steps is None else asked.steps
+    if not all(isinstance(number, int) and number >= 1 for number in (epochs, steps)):
+        raise ValueError(f"{epochs} epochs of {steps} steps: both must be whole numbers, 1 or more")
     seed = asked.seed if asked.seed is not None else given.get("seed") or 0
     answer = measure(world, world.governed(settings.get("governance")), None, seed, epochs, steps)
     document = {
