@@ -14,7 +14,8 @@ activity. Upstream's loop knows no time limit; a short run tells how many iterat
 them stand levers set by hand, as a yardstick: a strict circuit breaker.
 
 Each finished command is one line of `--record`, so that an interrupted benchmark goes on where it
-was.
+was. Both tables are printed, and `benchmarks/results/governance.json` is written; a part that was
+not asked for stays in it.
 """
 
 from __future__ import annotations
@@ -432,7 +433,8 @@ def main(words: Sequence[str] | None = None) -> None:
     record = Record(options.record)
     where = f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors"
     head = f"{time.strftime('%Y-%m-%d')}, {where}, Python {platform.python_version()}"
-    told: dict[str, Any] = {"head": head, "left_out": why}
+    known = options.json.read_text("utf-8") if options.json.exists() else "{}"
+    told: dict[str, Any] = json.loads(known)
     print(f"{head}\n")
     with tempfile.TemporaryDirectory(prefix="governance-") as folder:
         place = Path(folder)
@@ -445,7 +447,8 @@ def main(words: Sequence[str] | None = None) -> None:
                 able = [way for way in ways if not (why and way.upstream)]
                 found = measure(options, place, able, record)
                 show(rows(found))
-                told[part] = [asdict(each) for each in found]
+                commands = [asdict(each) for each in found]
+                told[part] = {"head": head, "left_out": why, "commands": commands}
     if why:
         print(f"{why}\n")
     options.json.parent.mkdir(parents=True, exist_ok=True)

@@ -196,12 +196,12 @@ def test_a_quick_look_on_a_small_market(
     words += ["--record", str(tmp_path / "commands.jsonl")]
     benchmark.main(words)
     told = json.loads(file.read_text())
-    assert "upstream's loop can't be imported" in told["left_out"]
-    seeds_moves, ours = told["speed"]
+    assert "upstream's loop can't be imported" in told["speed"]["left_out"]
+    seeds_moves, ours = told["speed"]["commands"]
     assert seeds_moves["ideas"] >= 5
     assert seeds_moves["runs"] > 0
     assert ours["remembered"] is not None
-    hand, found = told["worth"]
+    hand, found = told["worth"]["commands"]
     assert hand["way"] == "levers set by hand"
     assert len(hand["gains"]) == len(found["gains"]) == 4
     assert found["seconds"] < 60
