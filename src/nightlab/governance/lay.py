@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from nightlab.governance.ledger.best import with_levers
 from nightlab.governance.ledger.record import lever as lever_of
 from nightlab.governance.mutation import TOGGLES, TUNABLES
-from nightlab.governance.objective import Objective, check_metrics, with_floor
+from nightlab.governance.objective import ILLUSION, Objective, check_metrics, with_floor
 from nightlab.governance.place import LAB, Place
 from nightlab.governance.program import program_of
 from nightlab.governance.question import SEED_LEVERS, Question, Say
@@ -23,7 +23,7 @@ def lay_study(
     place.check_free()
     simulator = Simulator(LAB / "simulate.py", python)
     worlds = [simulator.check(path) for path in question.scenarios]
-    check_metrics(objective, worlds[0].metrics)
+    check_metrics(objective, _metrics(question, worlds))
     _look_at(worlds, warn)
     _check_names(worlds)
     levers = chosen(question, simulator.levers(question.scenario, payoffs=question.payoffs))
@@ -93,6 +93,15 @@ def _check_names(worlds: Sequence[World]) -> None:
                 f"{other.path} and {world.path} are both called {one_line(world.name, 60)};"
                 " give each a scenario_id of its own"
             )
+
+
+def _metrics(question: Question, worlds: Sequence[World]) -> Iterator[str]:
+    """The names of an evaluation's metrics; those of each world of a family by its name, too."""
+    yield from worlds[0].metrics
+    if question.replays:
+        yield ILLUSION
+    for world in worlds if len(worlds) > 1 else ():
+        yield from (f"{world.name}.{name}" for name in world.metrics)
 
 
 def _activity(objective: Objective) -> str:
