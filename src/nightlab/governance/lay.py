@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from nightlab.governance.ledger.best import with_levers
 from nightlab.governance.ledger.record import lever as lever_of
@@ -22,16 +23,23 @@ def lay_study(
     """Lay the study of a tuning. Raises NightlabError for a world or levers that can't be tuned."""
     place.check_free()
     simulator = Simulator(LAB / "simulate.py", python)
-    worlds = [simulator.check(path) for path in question.scenarios]
-    check_metrics(objective, _metrics(question, worlds))
-    _look_at(worlds, warn)
-    _check_names(worlds)
-    levers = chosen(question, simulator.levers(question.scenario, payoffs=question.payoffs))
-    measured = [
-        simulator.run(path, question.epochs, question.steps, seed)
-        for path in question.scenarios
-        for seed in question.seeds
-    ]
+    with ThreadPoolExecutor(question.parallel) as threads:
+        checks = [threads.submit(simulator.check, path) for path in question.scenarios]
+        screening = threads.submit(simulator.levers, question.scenario, payoffs=question.payoffs)
+        runs = [
+            threads.submit(simulator.run, path, question.epochs, question.steps, seed)
+            for path in question.scenarios
+            for seed in question.seeds
+        ]
+        try:
+            worlds = [check.result() for check in checks]
+            check_metrics(objective, _metrics(question, worlds))
+            _look_at(worlds, warn)
+            _check_names(worlds)
+            levers = chosen(question, screening.result())
+            measured = [run.result() for run in runs]
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
     policy, added = with_floor(objective.policy, _mean(measured, _activity(objective)))
     if added:
         warn(
