@@ -204,10 +204,10 @@ class Telling:
         if self._baseline_told or not self.campaign.baseline_measured:
             return
         self._baseline_told = True
+        self.save()
         history = self.campaign.history
         for line in baseline_lines(history.metric, history.anchor()):
             self.say(line)
-        self.save()
 
     def _settled(self, number: int) -> None:
         assert self._summary is not None
