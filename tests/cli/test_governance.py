@@ -65,6 +65,7 @@ def test_options_that_make_no_sense(user: User, words: list[str], said: str) -> 
         (OBJECTIVE.replace("40%", "lots"), "max_decrease"),
         (OBJECTIVE.replace("total_welfare", "wellfare"), "wellfare"),
         (OBJECTIVE.replace("0.005", ".nan"), "min_improvement"),
+        (OBJECTIVE.replace("- metric", "  metric"), "guardrails: must be a list of mappings"),
     ],
 )
 def test_objectives_that_make_no_sense(user: User, objective: str, said: str) -> None:

@@ -1,0 +1,170 @@
+"""A tuning in this process: what stands on the disk at each moment, and what is accepted."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from governance.tuning import MARKET, User, lay_python, strict
+
+from nightlab.governance import summary as summary_module
+from nightlab.governance.question import Question
+from nightlab.governance.tune import Tuning
+
+pytestmark = pytest.mark.xdist_group("governance")
+
+TAX_ALONE = {"levers": ("transaction_tax_rate",), "propose": "seed", "keep": "any"}
+
+
+@pytest.fixture(scope="module")
+def fake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return lay_python(tmp_path_factory.mktemp("python") / "v")
+
+
+@pytest.fixture
+def user(tmp_path: Path, fake: Path, monkeypatch: pytest.MonkeyPatch) -> User:
+    user = User.at(tmp_path, fake)
+    monkeypatch.setattr(sys, "executable", str(fake))
+    monkeypatch.chdir(user.folder)
+    return user
+
+
+@dataclass
+class Tuned:
+    """A tuning of the market, and what it said. `on_line` is told every line as it comes."""
+
+    user: User
+    asked: dict[str, Any] = field(default_factory=dict)
+    on_line: Callable[[str], None] = lambda _: None
+    said: list[str] = field(default_factory=list)
+    warned: list[str] = field(default_factory=list)
+
+    def run(self, iterations: int, look_back: bool = True) -> dict[str, Any]:
+        """Go on until there are so many. Returns the ledger."""
+        question = Question(
+            Path("objective.yaml"), (Path("market.yaml"),), **{"confirm": 2, **self.asked}
+        )
+        tuning = Tuning.of(question, Path("runs"), self._say, self.warned.append)
+        tuning.python = str(self.user.python)
+        study = tuning.prepare()
+        telling = tuning.run(study, iterations)
+        if look_back:
+            tuning.look_back(study, telling)
+        return self.user.summary()
+
+    def _say(self, line: str) -> None:
+        self.said.append(line)
+        self.on_line(line)
+
+
+def objective(user: User, text: str) -> None:
+    (user.folder / "objective.yaml").write_text(text)
+
+
+def test_the_ledger_stands_whole_after_every_iteration(user: User) -> None:
+    numbers: list[int] = []
+
+    def look(line: str) -> None:
+        ledger = user.summary()
+        assert ledger["finished_at"] is None and ledger["baseline"]["toxicity_rate"] > 0
+        if "iter=" in line:
+            numbers.append(len(ledger["iterations"]))
+            place = user.root / "iterations" / f"{numbers[-1]:03d}"
+            assert strict(place / "result.json")["iteration"] == numbers[-1]
+            accepted = [each for each in ledger["iterations"] if each["accepted"]]
+            best = accepted[-1]["candidate_metrics"] if accepted else ledger["baseline"]
+            assert ledger["best"] == best
+            assert (user.root / "best.yaml").exists()
+
+    ledger = Tuned(user, on_line=look).run(6, look_back=False)
+    assert numbers == [1, 2, 3, 4, 5, 6] and ledger["finished_at"] is None
+
+
+def test_what_was_not_told_before_a_kill_is_made_good(user: User) -> None:
+    Tuned(user).run(3, look_back=False)
+    (user.root / "iterations" / "003" / "result.json").unlink()
+    (user.root / "summary.json").unlink()
+    ledger = Tuned(user).run(3)
+    assert len(ledger["iterations"]) == 3
+    assert strict(user.root / "iterations" / "003" / "result.json")["iteration"] == 3
+
+
+def test_a_full_disk_leaves_a_ledger_that_can_be_read(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = summary_module.replace_file
+    calls = iter(range(100))
+
+    def full(path: Path, parts: Any) -> None:
+        if next(calls) < 3:
+            written(path, parts)
+        else:
+            written(path, _torn(parts))
+
+    monkeypatch.setattr(summary_module, "replace_file", full)
+    with pytest.raises(OSError, match="No space left"):
+        Tuned(user).run(6)
+    before = user.summary()
+    assert before["iterations"]
+    monkeypatch.undo()
+    monkeypatch.setattr(sys, "executable", str(user.python))
+    monkeypatch.chdir(user.folder)
+    after = Tuned(user).run(6)
+    assert after["iterations"][: len(before["iterations"])] == before["iterations"]
+    assert [each["iteration"] for each in after["iterations"]] == [1, 2, 3, 4, 5, 6]
+
+
+def _torn(parts: Any) -> Any:
+    yield next(iter(parts))
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_guardrails_hold_against_the_baseline_and_not_step_by_step(user: User) -> None:
+    objective(
+        user,
+        "primary_metric: avg_payoff\nguardrails: [{metric: total_welfare, max_decrease: 5%}]\n",
+    )
+    ledger = Tuned(user, TAX_ALONE).run(4, look_back=False)
+    level = ledger["baseline"]["total_welfare"]
+    accepted = [each for each in ledger["iterations"] if each["accepted"]]
+    taxes = [each["mutation"]["new"] for each in accepted]
+    assert taxes == [0.04, 0.06], "two steps are 4 %, three would be 6 %"
+    for each in accepted:
+        assert each["candidate_metrics"]["total_welfare"] > 0.95 * level
+    refused = [each for each in ledger["iterations"] if each["mutation"]["new"] == 0.08]
+    assert refused and refused[0]["guardrail_errors"][0].startswith("total_welfare decreased by")
+    assert not refused[0]["accepted"]
+
+
+def test_an_improvement_of_exactly_zero_is_none(user: User) -> None:
+    objective(user, "primary_metric: toxicity_rate\nmin_improvement: 0\n")
+    ledger = Tuned(user, TAX_ALONE).run(2, look_back=False)
+    level = ledger["baseline"]["toxicity_rate"]
+    for record in ledger["iterations"]:
+        assert record["candidate_metrics"]["toxicity_rate"] == pytest.approx(level, abs=1e-12)
+        assert not record["accepted"]
+
+
+@pytest.mark.parametrize("how", ["crash", "nan", "exit"])
+def test_a_candidate_that_fails_is_rejected_alone(user: User, how: str) -> None:
+    failure = f"failure: {{how: {how}, when: {{transaction_tax_rate: 0.04}}}}\n"
+    (user.folder / "market.yaml").write_text(MARKET + failure)
+    ledger = Tuned(user, TAX_ALONE).run(2)
+    by_tax = {each["mutation"]["new"]: each for each in ledger["iterations"]}
+    assert by_tax.keys() == {0.04, 0.0}
+    failed = by_tax[0.04]
+    assert not failed["accepted"] and failed["nightlab"]["outcome"] != "ok"
+    assert failed["candidate_metrics"]["toxicity_rate"] is None
+    assert by_tax[0.0]["nightlab"]["outcome"] == "ok" and ledger["finished_at"]
+
+
+def test_best_is_what_was_measured_where_nothing_was_accepted(user: User) -> None:
+    ledger = Tuned(user, TAX_ALONE).run(2)
+    assert ledger["best"] == ledger["baseline"]
+    assert (user.root / "best.yaml").read_text().endswith(MARKET)
+    assert "**No improvement.**" in (user.root / "report.md").read_text()
