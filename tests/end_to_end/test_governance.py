@@ -23,8 +23,6 @@ from ruamel.yaml import YAML
 from nightlab.governance.mutation import TOGGLES, TUNABLES
 from nightlab.study import open_study
 
-pytestmark = pytest.mark.xdist_group("governance")
-
 LINE = re.compile(
     r"\[autoresearch\] iter=(\d{3}) (\w+): (\S+) -> (\S+)(, .*)? candidate=(-?\d+\.\d{6}|none)"
     r" accepted=(yes|no) \((.*)\)"

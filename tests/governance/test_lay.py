@@ -18,7 +18,7 @@ from nightlab.governance.mutation import TOGGLES, TUNABLES
 from nightlab.governance.objective import read_objective
 from nightlab.governance.place import Place
 from nightlab.governance.question import Question, differences
-from nightlab.governance.simulator import Lever, Simulator, World
+from nightlab.governance.simulation.simulator import Lever, Simulator, World
 from nightlab.remember.lock import Lock
 from nightlab.remember.replace import replace_file
 from nightlab.study import open_study

@@ -12,11 +12,9 @@ from typing import Any
 import pytest
 from governance.tuning import MARKET, User, lay_python, strict
 
-from nightlab.governance import summary as summary_module
+from nightlab.governance.ledger import summary as summary_module
 from nightlab.governance.question import Question
 from nightlab.governance.tune import Tuning
-
-pytestmark = pytest.mark.xdist_group("governance")
 
 TAX_ALONE = {"levers": ("transaction_tax_rate",), "propose": "seed", "keep": "any"}
 
