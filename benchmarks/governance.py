@@ -144,9 +144,9 @@ def speed_rows(found: Sequence[Speed]) -> list[dict[str, str]]:
                 "command": f"{_median(group, 'seconds'):.2f} s",
                 "loop alone": f"{_median(group, 'loop'):.2f} s",
                 "evaluations a second": f"{_median(group, 'a_second'):.0f}",
-                "of upstream's": _ratio(group, theirs, "a_second"),
+                "evaluations, of upstream's": _ratio(group, theirs, "a_second"),
                 "ideas a second": f"{_median(group, 'ideas_a_second'):.0f}",
-                "of theirs": _ratio(group, theirs, "ideas_a_second"),
+                "ideas, of upstream's": _ratio(group, theirs, "ideas_a_second"),
             }
         )
     return rows

@@ -127,8 +127,8 @@ def test_speeds_are_compared_repeat_by_repeat() -> None:
         speed("nightlab", 1, 2.0, remembered=6, runs=200),
     ]
     theirs, ours = benchmark.speed_rows(found)
-    assert (theirs["of upstream's"], theirs["remembered"]) == ("1.00", "–")
-    assert (ours["of upstream's"], ours["of theirs"]) == ("2.00", "3.00")
+    assert (theirs["evaluations, of upstream's"], theirs["remembered"]) == ("1.00", "–")
+    assert (ours["evaluations, of upstream's"], ours["ideas, of upstream's"]) == ("2.00", "3.00")
     assert (ours["remembered"], ours["evaluations"]) == ("5", "200")
     assert theirs["evaluations a second"] == "75"
 
