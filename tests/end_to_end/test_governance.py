@@ -268,9 +268,10 @@ def test_interrupted_before_the_search_nothing_is_begun(user: User) -> None:
 
 
 def commands_below(pid: int) -> str:
-    """The command lines of a process's children."""
+    """The command lines of a process's children, whichever of its threads started them."""
     try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        threads = Path(f"/proc/{pid}/task").iterdir()
+        children = [each for t in threads for each in (t / "children").read_text().split()]
         return " ".join(Path(f"/proc/{child}/cmdline").read_text() for child in children)
     except OSError:
         return ""

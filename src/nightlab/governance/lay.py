@@ -22,31 +22,40 @@ def lay_study(
 ) -> None:
     """Lay the study of a tuning. Raises NightlabError for a world or levers that can't be tuned."""
     place.check_free()
-    simulator = Simulator(LAB / "simulate.py", python)
-    with ThreadPoolExecutor(question.parallel) as threads:
-        checks = [threads.submit(simulator.check, path) for path in question.scenarios]
-        screening = threads.submit(simulator.levers, question.scenario, payoffs=question.payoffs)
-        runs = [
-            threads.submit(simulator.run, path, question.epochs, question.steps, seed)
-            for path in question.scenarios
-            for seed in question.seeds
-        ]
-        try:
-            worlds = [check.result() for check in checks]
-            check_metrics(objective, _metrics(question, worlds))
-            _look_at(worlds, warn)
-            _check_names(worlds)
-            levers = chosen(question, screening.result())
-            measured = [run.result() for run in runs]
-        finally:
-            threads.shutdown(wait=False, cancel_futures=True)
-    policy, added = with_floor(objective.policy, _mean(measured, _activity(objective)))
+    levers, activity = _looked_at(question, objective, python, warn)
+    policy, added = with_floor(objective.policy, activity)
     if added:
         warn(
             f"the objective has no activity floor, and nobody dealing is not toxic; added: {added}"
         )
     scenario = with_levers(question.scenario, {lever.name: lever.value for lever in levers})
     place.lay(question, policy, program_of(question, levers, policy), scenario.encode())
+
+
+def _looked_at(
+    question: Question, objective: Objective, python: str, warn: Say
+) -> tuple[list[Lever], float]:
+    """The levers that are to move, and how active the worlds are; all is asked side by side."""
+    simulator = Simulator(LAB / "simulate.py", python)
+    with ThreadPoolExecutor(question.parallel) as threads:
+        try:
+            checks = [threads.submit(simulator.check, path) for path in question.scenarios]
+            asked = threads.submit(simulator.levers, question.scenario, payoffs=question.payoffs)
+            runs = [
+                threads.submit(simulator.run, path, question.epochs, question.steps, seed)
+                for path in question.scenarios
+                for seed in question.seeds
+            ]
+            worlds = [check.result() for check in checks]
+            check_metrics(objective, _metrics(question, worlds))
+            _look_at(worlds, warn)
+            _check_names(worlds)
+            levers = chosen(question, asked.result())
+            return levers, _mean([run.result() for run in runs], _activity(objective))
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)
+            simulator.end()
+            raise
 
 
 def chosen(question: Question, levers: Sequence[Lever]) -> list[Lever]:

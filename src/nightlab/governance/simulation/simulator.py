@@ -60,12 +60,17 @@ class World:
 
 
 class Simulator:
-    """`python simulate.py …` in a process of its own, a JSON document each."""
+    """`python simulate.py …` in a process of its own, a JSON document each.
+
+    Several threads may ask at once; `end` ends what they ask.
+    """
 
     def __init__(self, script: Path, python: str, timeout: float = _TIMEOUT) -> None:
         self.script = script
         self.python = python
         self.timeout = timeout
+        self._asked: set[subprocess.Popen[bytes]] = set()
+        self._ended = False
 
     def check(self, scenario: Path) -> World:
         """Look at a scenario file. Raises NightlabError where it is none, or can't be run here."""
@@ -140,16 +145,31 @@ class Simulator:
             )
         except OSError as error:
             raise NightlabError(f"can't start {self.python}: {error.strerror}") from None
+        self._asked.add(process)
         try:
+            if self._ended:
+                raise NightlabError("the simulator is not asked any more")
             return process.wait(self.timeout)
         except subprocess.TimeoutExpired:
             raise NightlabError(
                 f"simulate.py {arguments[0]} took longer than {self.timeout:.0f} seconds"
             ) from None
         finally:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
+            _kill(process)
             process.wait()
+            self._asked.discard(process)
+
+    def end(self) -> None:
+        """Kill what is asked now, by whichever thread; nothing more is answered."""
+        self._ended = True
+        for process in tuple(self._asked):
+            _kill(process)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """With all that it started."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 _OF_A_WORLD = (
