@@ -10,7 +10,8 @@ from pathlib import Path
 from nightlab.change.keys import flatten, format_scalar, load_mapping
 from nightlab.governance.ledger.placing import place_value
 from nightlab.governance.ledger.record import SECTION
-from nightlab.governance.place import LAB, dotted, space_of
+from nightlab.governance.place import LAB
+from nightlab.governance.program import dotted, space_of
 from nightlab.governance.simulation.simulator import Lever, Simulator
 from nightlab.program.edit import space_lines, with_settings
 from nightlab.types import NightlabError, one_line

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nightlab.governance.ledger.record import SECTION
 from nightlab.governance.question import Question, differences
-from nightlab.governance.simulation.simulator import Lever
 from nightlab.program.policy import Policy
 from nightlab.remember.lock import running
 from nightlab.remember.replace import replace_file
@@ -182,27 +180,3 @@ class Place:
         if question.replays:
             lines.append(f"replays: {question.replays}")
         return "\n".join(lines) + "\n"
-
-
-def space_of(levers: Sequence[Lever]) -> dict[str, dict[str, Any]]:
-    """The parameter space of the levers, as program.md writes one."""
-    named = {lever.name for lever in levers}
-    space: dict[str, dict[str, Any]] = {}
-    for lever in levers:
-        entry: dict[str, Any] = {"type": lever.type}
-        if lever.low is not None and lever.high is not None:
-            whole = lever.type == "int"
-            entry["low"] = int(lever.low) if whole else lever.low
-            entry["high"] = int(lever.high) if whole else lever.high
-        when = {dotted(name): value for name, value in lever.when.items() if name in named}
-        if when:
-            entry["when"] = when
-        if lever.tag:
-            entry["tags"] = [lever.tag]
-        space[dotted(lever.name)] = entry
-    return space
-
-
-def dotted(name: str) -> str:
-    """A lever's place in the scenario file: `governance.audit_probability`."""
-    return name if "." in name else f"{SECTION}{name}"

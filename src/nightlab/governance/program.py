@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
-from nightlab.governance.ledger.record import lever
-from nightlab.governance.place import dotted, space_of
+from nightlab.governance.ledger.record import SECTION
 from nightlab.governance.question import Question
 from nightlab.governance.simulation.simulator import Lever
 from nightlab.program.edit import space_lines
@@ -81,3 +81,27 @@ def _judge(question: Question) -> dict[str, object]:
     else:
         found["validate"] = "off"
     return found
+
+
+def space_of(levers: Sequence[Lever]) -> dict[str, dict[str, Any]]:
+    """The parameter space of the levers, as program.md writes one."""
+    named = {lever.name for lever in levers}
+    space: dict[str, dict[str, Any]] = {}
+    for lever in levers:
+        entry: dict[str, Any] = {"type": lever.type}
+        if lever.low is not None and lever.high is not None:
+            whole = lever.type == "int"
+            entry["low"] = int(lever.low) if whole else lever.low
+            entry["high"] = int(lever.high) if whole else lever.high
+        when = {dotted(name): value for name, value in lever.when.items() if name in named}
+        if when:
+            entry["when"] = when
+        if lever.tag:
+            entry["tags"] = [lever.tag]
+        space[dotted(lever.name)] = entry
+    return space
+
+
+def dotted(name: str) -> str:
+    """A lever's place in the scenario file: `governance.audit_probability`."""
+    return name if "." in name else f"{SECTION}{name}"

@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from nightlab.campaign import Campaign
-from nightlab.governance.afterwards import TIMES, Afterwards, LookBack
+from nightlab.governance.afterwards import TIMES, Afterwards, LookBack, told
 from nightlab.governance.lay import lay_study
-from nightlab.governance.ledger.artifacts import Artifacts
 from nightlab.governance.ledger.best import write_best
 from nightlab.governance.ledger.commit import commit_summary
-from nightlab.governance.ledger.lines import baseline_lines, iteration_line
-from nightlab.governance.ledger.record import lever
-from nightlab.governance.ledger.summary import Summary
+from nightlab.governance.ledger.telling import Telling
 from nightlab.governance.objective import Objective, read_objective
 from nightlab.governance.place import Place
 from nightlab.governance.question import Question, Say
 from nightlab.governance.report import write_report
 from nightlab.governance.report.findings import Findings
-from nightlab.remember.events import Event, IncumbentReviewed, RunEnded, TrialSettled
+from nightlab.remember.events import IncumbentReviewed
 from nightlab.report.terminal.lines import event_line
 from nightlab.stop import Stop
 from nightlab.study import Study, open_study
-from nightlab.types import History, Trial, Value, one_line
+from nightlab.types import one_line
 
 _SEARCH = 0.8
 """The share of --minutes that goes to the search and its confirmation; the rest looks back."""
@@ -94,7 +90,7 @@ class Tuning:
         campaign = study.campaign(telling.campaign.tag)
         try:
             found = self._looked_back(study, campaign)
-            telling.extra |= _told(found)
+            telling.extra |= told(found)
             telling.save(campaign, finished=True)
             write_report(self.place.report, self._findings(campaign, found))
         finally:
@@ -130,6 +126,7 @@ class Tuning:
             times=TIMES,
             fixed=question.panel == "fixed",
             combine=question.combine,
+            validations=_validations(campaign),
         )
 
     def _bound(self, stop: Stop) -> None:
@@ -145,88 +142,6 @@ class Tuning:
         self.say(f"[autoresearch] committed {self.place.summary} ({made})")
 
 
-class Telling:
-    """Follows a tuning: upstream's lines, the ledger, a folder per iteration, the best so far."""
-
-    def __init__(self, question: Question, place: Place, objective: Objective, say: Say) -> None:
-        self.question = question
-        self.place = place
-        self.objective = objective
-        self.say = say
-        self.extra: dict[str, Any] = {}
-        self.artifacts = Artifacts(place.iterations, question.scenario, objective.policy.metric)
-        self._campaign: Campaign | None = None
-        self._summary: Summary | None = None
-        self._baseline_told = False
-        self._best: int | None = None
-
-    @property
-    def campaign(self) -> Campaign:
-        """The one that is told of."""
-        assert self._campaign is not None
-        return self._campaign
-
-    def take_up(self, campaign: Campaign) -> None:
-        """It is about to be worked on."""
-        self._campaign = campaign
-        scenario = str(self.question.scenario)
-        began = campaign.state.began_at
-        self._summary = Summary(self.place.summary, self.objective, scenario, began)
-        self._tell_baseline()
-
-    def event(self, event: Event) -> None:
-        """Something happened, and the campaign has taken it in."""
-        if isinstance(event, RunEnded):
-            self._tell_baseline()
-        elif isinstance(event, TrialSettled):
-            self._settled(event.trial)
-        elif isinstance(event, IncumbentReviewed):
-            self.say(f"[autoresearch] {one_line(event_line(event, self.campaign))}")
-            self.save()
-
-    def save(self, campaign: Campaign | None = None, finished: bool = False) -> None:
-        """Write what is new of the iterations, then summary.json whole."""
-        assert self._summary is not None
-        history = (campaign or self.campaign).history
-        self.artifacts.write(history, self._summary.records(history))
-        if not finished:
-            self._save_best(history)
-        self._summary.write(history, self.extra, time.time() if finished else None)
-
-    def _save_best(self, history: History) -> None:
-        """best.yaml of what stands now; the look back writes the last one."""
-        if self._best != history.incumbent.number:
-            self._best = history.incumbent.number
-            levers = moved_levers(history.baseline, history.incumbent)
-            write_best(self.question.scenario, levers, self.place.best)
-
-    def _tell_baseline(self) -> None:
-        if self._baseline_told or not self.campaign.baseline_measured:
-            return
-        self._baseline_told = True
-        self.save()
-        history = self.campaign.history
-        for line in baseline_lines(history.metric, history.anchor()):
-            self.say(line)
-
-    def _settled(self, number: int) -> None:
-        assert self._summary is not None
-        history = self.campaign.history
-        self.save()
-        records = self._summary.records(history)
-        record = next(each for each in records if each["iteration"] == number)
-        self.say(iteration_line(record, history.metric))
-
-
-def moved_levers(baseline: Trial, trial: Trial) -> Mapping[str, Value]:
-    """The levers whose values differ between two trials, by their own names."""
-    return {
-        lever(name): value
-        for name, value in trial.parameters.items()
-        if value != baseline.parameters.get(name)
-    }
-
-
 def _opened(study: Study) -> int:
     """How many iterations were begun."""
     if not study.tags():
@@ -238,20 +153,8 @@ def _opened(study: Study) -> int:
         campaign.ledger.close()
 
 
-def _told(found: LookBack | None) -> dict[str, Any]:
-    """What the ledger tells of the look back, in its `nightlab` object."""
-    if found is None:
-        return {"confirmed": None, "ablation": None}
-    ablation = found.ablation
-    return {
-        "confirmed": asdict(ablation.fresh),
-        "longer": asdict(found.longer) if found.longer else None,
-        "ablation": {
-            "taken": ablation.taken.value,
-            "why": ablation.why,
-            "levers": dict(found.levers),
-            "rows": [asdict(row) for row in ablation.rows],
-            "seeds": list(ablation.seeds),
-            "runs": ablation.runs,
-        },
-    }
+def _validations(campaign: Campaign) -> tuple[str, ...]:
+    """What longer looks said of the best of their day, a line each."""
+    events = (entry.event for entry in campaign.ledger.read(campaign.tag))
+    reviews = (event for event in events if isinstance(event, IncumbentReviewed))
+    return tuple(one_line(event_line(event, campaign)) for event in reviews)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,25 @@ class LookBack:
     ablation: Ablation
     longer: Fresh | None
     levers: Mapping[str, Value]
+
+
+def told(found: LookBack | None) -> dict[str, Any]:
+    """What the ledger tells of the look back, in its `nightlab` object."""
+    if found is None:
+        return {"confirmed": None, "ablation": None}
+    ablation = found.ablation
+    return {
+        "confirmed": asdict(ablation.fresh),
+        "longer": asdict(found.longer) if found.longer else None,
+        "ablation": {
+            "taken": ablation.taken.value,
+            "why": ablation.why,
+            "levers": dict(found.levers),
+            "rows": [asdict(row) for row in ablation.rows],
+            "seeds": list(ablation.seeds),
+            "runs": ablation.runs,
+        },
+    }
 
 
 class Afterwards:
