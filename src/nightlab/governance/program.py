@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nightlab.governance.ledger.record import SECTION
+from nightlab.governance.ledger.record import lever as lever_of
 from nightlab.governance.question import Question
 from nightlab.governance.simulation.simulator import Lever
 from nightlab.program.edit import space_lines
@@ -46,7 +47,7 @@ _PROPOSERS = {"seed": "nightlab.governance.mutation:Mutation"}
 def program_of(question: Question, levers: Sequence[Lever], policy: Policy) -> str:
     """The whole text."""
     known = {each.name for each in levers}
-    names = map(lever, question.pinned)
+    names = map(lever_of, question.pinned)
     pinned = [dotted(name) for name in names if name in known]
     return _PROGRAM.format(
         scenario=one_line(question.scenario.stem, 100),
