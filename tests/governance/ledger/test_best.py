@@ -266,7 +266,7 @@ def test_the_least_difference_counts_and_so_does_a_missing_metric(tmp_path: Path
     assert said[1] == "seed 7: quality_gap is missing, and was 1.0 in the loop"
 
 
-FAKE_PACKAGE = Path(__file__).parent.parent / "simulator"
+FAKE_PACKAGE = Path(__file__).parents[2] / "simulator"
 
 
 def test_the_saved_file_gives_the_numbers_of_its_values_in_memory(

@@ -21,7 +21,7 @@ from nightlab.program.policy import parse_policy
 from nightlab.types import Outcome
 
 LAB = Path(nightlab.__file__).parent / "labs" / "governance"
-FAKE = Path(__file__).parents[1] / "simulator" / "swarm"
+FAKE = Path(__file__).parents[2] / "simulator" / "swarm"
 METRIC = "pooled.toxicity_rate"
 WORLD = """\
 scenario_id: bazaar
