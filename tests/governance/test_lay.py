@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from governance.tuning import MARKET, OBJECTIVE
 from ruamel.yaml import YAML
 
+from governance.tuning import MARKET, OBJECTIVE
 from nightlab.governance import place as place_module
 from nightlab.governance.lay import chosen, lay_study
 from nightlab.governance.mutation import TOGGLES, TUNABLES

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from governance.tuning import MARKET, User, lay_python, strict
 
+from governance.tuning import MARKET, User, lay_python, strict
 from nightlab.governance.ledger import summary as summary_module
 from nightlab.governance.question import Question
 from nightlab.governance.tune import Tuning
