@@ -146,6 +146,7 @@ class Study:
         if not isinstance(first, CampaignBegan):
             raise NightlabError(f"there is no campaign {tag!r} in the ledger")
         builder = self.rooms.builder(first.base)
+        ledger.quick = self.settings.run.call is not None
         campaign = Campaign(tag, ledger, self.repository, builder, place, on_event)
         campaign.mending = Mending(change, self.repository, builder)
         campaign.before_keep = lambda: self._check_same_inputs(campaign)

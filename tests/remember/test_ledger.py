@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightlab.remember.events import KINDS, ChangeRefused, SessionEnded, decode, encode
+from nightlab.remember.events import (
+    KINDS,
+    ChangeRefused,
+    RunEnded,
+    RunStarted,
+    SessionEnded,
+    TrialSettled,
+    decode,
+    encode,
+)
 from nightlab.remember.ledger import Ledger
 from nightlab.types import NightlabError
 
@@ -78,6 +87,33 @@ def test_a_reader_sees_what_a_writer_has_written_so_far(tmp_path: Path) -> None:
 def test_it_is_synced_to_disk(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.db")
     assert ledger._db.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert ledger._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def synced(ledger: Ledger) -> bool:
+    return ledger._db.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def settled(decision: str) -> TrialSettled:
+    return TrialSettled(1, decision, "rule", "reason", {}, "c1")
+
+
+def test_of_quick_runs_what_can_be_had_again_waits_for_the_next_sync(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.db")
+    started = RunStarted(1, 1, 7, "panel", "log")
+    short, long = (RunEnded(1, 1, "ok", {"loss": 1.0}, seconds=s) for s in (0.01, 5.0))
+    ledger.append("one", [started, short, settled("discard")])
+    assert synced(ledger), "unless it is quick, all is synced"
+    ledger.quick = True
+    for event, waits in (
+        (started, True), (short, True), (long, False), (settled("discard"), True),
+        (settled("keep"), False), (settled("crash"), False), (refused("a"), False),
+    ):  # fmt: skip
+        ledger.append("one", [event])
+        assert synced(ledger) is not waits, event
+    ledger.append("one", [started, settled("keep")])
+    assert synced(ledger), "of several the most careful one counts"
+    assert len(list(ledger.read("one"))) == 12
     assert ledger._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 

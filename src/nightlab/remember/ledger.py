@@ -9,8 +9,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from nightlab.remember.events import Event, decode_all, encode
-from nightlab.types import NightlabError
+from nightlab.remember.events import (
+    Event,
+    RunEnded,
+    RunStarted,
+    TrialSettled,
+    decode_all,
+    encode,
+)
+from nightlab.types import Decision, NightlabError
 
 VERSION = 1
 STUDY = ""
@@ -43,12 +50,24 @@ class Entry:
     event: Event
 
 
+_QUICK = 1.0
+"""Seconds. A run that took less is not worth a sync of its own."""
+
+
 class Ledger:
-    """Every event of every campaign of a study. Safe to read while another process writes."""
+    """Every event of every campaign of a study. Safe to read while another process writes.
+
+    Of a `quick` one the runs take milliseconds, less than a sync of the disk does. There what can
+    be had again for as little (a run's start, a short run's end, a discard) is on disk for sure
+    with the next event that is synced. Killing the process loses nothing either way; a power cut
+    may cost the last moments, and they are made again.
+    """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self.path = path
         self.clock = clock
+        self.quick = False
+        self._waits = False
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
@@ -83,6 +102,7 @@ class Ledger:
         """
         times = times or [self.clock()] * len(events)
         try:
+            self._sync(not self.quick or not all(map(_can_wait, events)))
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 stamped = zip(times, events, strict=True)
@@ -96,6 +116,15 @@ class Ledger:
             mend = "all that was written before is safe; mend it and run `nightlab run` again"
             raise NightlabError(f"cannot write the ledger {self.path} ({error}); {mend}") from error
         return entries
+
+    def _sync(self, now: bool) -> None:
+        """Whether the next transaction waits for the disk: with WAL it is whole either way.
+
+        Source: SQLite, Write-Ahead Logging, and PRAGMA synchronous.
+        """
+        if self._waits is now:
+            self._waits = not now
+            self._db.execute(f"PRAGMA synchronous={'FULL' if now else 'NORMAL'}")
 
     def _insert(self, campaign: str, at: float, event: Event) -> int:
         cursor = self._db.execute(
@@ -167,3 +196,11 @@ class Ledger:
     def close(self) -> None:
         """Close the file. Events are on disk already."""
         self._db.close()
+
+
+def _can_wait(event: Event) -> bool:
+    if isinstance(event, RunEnded):
+        return event.seconds < _QUICK
+    if isinstance(event, TrialSettled):
+        return event.decision == Decision.DISCARD.value
+    return isinstance(event, RunStarted)
