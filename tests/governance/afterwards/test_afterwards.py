@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from governance.simulated import POLICY, Levers, Simulated, scenario
+
 from nightlab.governance.afterwards import first_that_holds
 from nightlab.governance.afterwards.ablation import Ablation, Taken, ablate
 from nightlab.governance.afterwards.fresh import further_seeds
