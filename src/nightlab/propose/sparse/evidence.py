@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nightlab.program.policy import Bound, Guardrail, Policy
@@ -62,7 +62,10 @@ class _Told:
 
 
 class Records:
-    """Reads a history, and remembers of each trial what it has read: most of it never changes."""
+    """Reads a history, and remembers of each trial what it has read: most of it never changes.
+
+    The pairing, which each trial moves a little, counts in tenths, so that this stays true.
+    """
 
     def __init__(self, space: Space, policy: Policy) -> None:
         self.space = space
@@ -78,6 +81,7 @@ class Records:
         if self.columns.origin is not history.baseline.parameters:
             self.columns = Columns(self.space, history.baseline.parameters)
             self._rows.clear()
+        history = replace(history, pairing=round(history.pairing, 1))
         limits = limits_of(self.policy, history)
         known = [
             (trial, told)
