@@ -18,7 +18,7 @@ from nightlab.governance.objective import Objective, read_objective
 from nightlab.governance.place import Place
 from nightlab.governance.question import Question, Say
 from nightlab.governance.report import write_report
-from nightlab.governance.report.findings import Findings
+from nightlab.governance.report.findings import Findings, verdict
 from nightlab.remember.events import IncumbentReviewed
 from nightlab.report.terminal.lines import event_line
 from nightlab.stop import Stop
@@ -92,9 +92,12 @@ class Tuning:
             found = self._looked_back(study, campaign)
             telling.extra |= told(found)
             telling.save(campaign, finished=True)
-            write_report(self.place.report, self._findings(campaign, found))
+            findings = self._findings(campaign, found)
+            write_report(self.place.report, findings)
         finally:
             campaign.ledger.close()
+        self._tell(one_line(verdict(findings).replace("**", ""), 400))
+        self._tell(f"best: {self.place.best}, report: {self.place.report}")
 
     def _looked_back(self, study: Study, campaign: Campaign) -> LookBack | None:
         history = campaign.history
