@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from governance.simulated import POLICY, WORLD, Levers, Simulated, Truth, scenario
 
+from governance.simulated import POLICY, WORLD, Levers, Simulated, Truth, scenario
 from nightlab.governance.afterwards.ablation import Ablation, Taken, ablate
 from nightlab.governance.afterwards.fresh import further_seeds, measure_fresh
 from nightlab.governance.afterwards.sample import Sample
