@@ -150,6 +150,22 @@ def test_one_that_breaks_a_rule_on_fresh_seeds_is_taken_back_though_it_helps() -
     assert found.fresh.broken == ()
 
 
+@pytest.mark.parametrize(
+    ("harm", "why"), [(0.0, "no effect on any seed"), (0.05, "better without")]
+)
+def test_after_one_that_breaks_a_rule_what_does_not_help_still_goes(harm: float, why: str) -> None:
+    """The loss that a mend costs is no reason to keep anything else."""
+
+    def truth(levers: Levers, seed: int) -> dict[str, float]:
+        gained = 0.1 * levers["tax"] + 0.3 * levers["fee"] - harm * (1 - levers["decay"])
+        return {**less(gained), "accepted_interactions": 20 - 180 * levers["fee"]}
+
+    found, rows = work(truth, OFF, {"tax": 0.3, "decay": 0.5, "fee": 0.1}, noise=0.0)
+    assert rows["fee"].why == "without it fewer rules break"
+    assert rows["decay"].why.startswith(why)
+    assert found.kept == ("governance.tax",)
+
+
 def test_a_best_that_breaks_the_policy_whatever_is_taken_back_is_not_taken() -> None:
     def truth(levers: Levers, seed: int) -> dict[str, float]:
         return {**less(0.1 * levers["tax"]), "accepted_interactions": 20 - 60 * levers["tax"]}

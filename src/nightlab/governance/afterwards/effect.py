@@ -106,12 +106,12 @@ class Effects:
         self._measure([self.baseline, now, *rests])
         return [self._effect(unit, now, rest) for unit, rest in zip(units, rests, strict=True)]
 
-    def lost(self, kept: Collection[str]) -> Effect:
-        """Of all that is not kept, together."""
-        gone = tuple(lever for lever in self.moved if lever not in kept)
-        rest = self.left(kept)
-        self._measure([self.baseline, self.best, rest])
-        return self._effect(Unit("all", gone), self.best, rest)
+    def lost(self, whole: Collection[str], kept: Collection[str]) -> Effect:
+        """Of all that `whole` has and that is not kept, together."""
+        gone = tuple(lever for lever in self.moved if lever in whole and lever not in kept)
+        now, rest = self.left(whole), self.left(kept)
+        self._measure([self.baseline, now, rest])
+        return self._effect(Unit("all", gone), now, rest)
 
     def broken(self, kept: Collection[str]) -> tuple[str, ...]:
         """What speaks against the best with these levers alone: that is always measured."""

@@ -46,13 +46,17 @@ _SHARE = 0.25
 
 
 class Elimination:
-    """Backward elimination; `kept` are the levers that are still there."""
+    """Backward elimination; `kept` are the levers that are still there.
+
+    `whole` are those that a loss is measured from: all, or what was left once fewer rules broke.
+    """
 
     def __init__(self, effects: Effects, under: Conditions, say: Say) -> None:
         self.effects = effects
         self.under = under
         self.say = say
         self.kept = list(effects.moved)
+        self.whole = list(self.kept)
         self.rows: dict[str, Row] = {}
 
     def run(self) -> None:
@@ -87,6 +91,8 @@ class Elimination:
         for each in (*sorted(mends, key=_by_rank), *sorted(lost, key=_by_rank)):
             if each in mends or not self._is_too_much(self._without(each)):
                 self._take_back(each, "without it fewer rules break" if each in mends else "")
+                if each in mends:  # whatever that cost had to be
+                    self.whole = list(self.kept)
                 return True
         return False
 
@@ -99,7 +105,8 @@ class Elimination:
 
         Many small effects hide in the noise one by one, and are the whole gain together.
         """
-        gain, lost = self.effects.lost(()), self.effects.lost(kept)
+        gain = self.effects.lost(self.whole, ())
+        lost = self.effects.lost(self.whole, kept)
         return lost.stands_out or (gain.stands_out and lost.size > _SHARE * gain.size)
 
     def _are_nothing_together(self, nothing: Sequence[Effect]) -> bool:
