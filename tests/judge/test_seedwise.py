@@ -80,10 +80,31 @@ def test_a_trial_is_asked_for_one_seed_after_another() -> None:
 
 
 def test_a_worse_first_seed_drops_it_at_once() -> None:
-    verdict = judge().decide(history(NOISY, trial(1, {1: 1.1})))
+    verdict = judge("evidence").decide(history(NOISY, trial(1, {1: 1.5})))
     assert verdict is not None
     assert (verdict.decision, verdict.rule) == (Decision.DISCARD, "improvement")
     assert "dropped after 1 seed" in verdict.reason
+
+
+def test_with_any_the_whole_panel_is_met_before_an_improvement_is_judged() -> None:
+    bad_start = {1: 1.3, 2: 1.3, 3: 0.1}
+    for seeds in ((), (1,), (1, 2)):
+        seen = history(NOISY, trial(1, {seed: bad_start[seed] for seed in seeds}))
+        assert judge().decide(seen) is None
+        assert judge().wanted(seen) == [Wanted(1, len(seeds) + 1, Purpose.PANEL)]
+    verdict = judge().decide(history(NOISY, trial(1, bad_start)))
+    assert verdict is not None and verdict.decision is Decision.KEEP
+
+
+@pytest.mark.parametrize("keep", ["any", "evidence"])
+def test_what_is_the_incumbent_on_every_common_seed_is_no_better(keep: str) -> None:
+    """Values of the opponent on other seeds are luck, and no loss or gain of the trial."""
+    base = NOISY | {4: 0.1, 5: 5.0}
+    for values in (NOISY, {seed: NOISY[seed] for seed in (1, 2, 3)} | {9: 0.2}):
+        verdict = judge(keep, most_seeds=3).decide(history(base, trial(1, values)))
+        assert verdict is not None and verdict.decision is Decision.DISCARD
+        assert verdict.reason.startswith("m is no better")
+        assert verdict.evidence["gain"] == 0.0
 
 
 def test_a_whole_panel_keeps_by_any_improvement() -> None:
@@ -141,7 +162,7 @@ def test_a_guardrail_outranks_an_improvement() -> None:
 def test_a_simplification_without_loss_is_kept_and_one_with_loss_is_not() -> None:
     kept = judge().decide(history(NOISY, trial(1, {1: 1.1, 2: 1.3, 3: 1.0}, lines=-4)))
     assert kept is not None and (kept.decision, kept.rule) == (Decision.KEEP, "simplicity")
-    lost = judge().decide(history(NOISY, trial(1, {1: 3.0}, lines=-4)))
+    lost = judge().decide(history(NOISY, trial(1, {1: 3.0, 2: 3.0, 3: 3.0}, lines=-4)))
     assert lost is not None and lost.decision is Decision.DISCARD
 
 

@@ -75,7 +75,8 @@ class Comparison:
 
 class SeedwiseJudge:
     """Runs a trial on one seed after another; drops it as soon as it is clearly no better, keeps it
-    on the whole panel or beyond. A deterministic experiment pays one run.
+    on the whole panel or beyond. With `keep: any` every trial meets the whole panel, and its mean
+    decides. A deterministic experiment pays one run.
 
     `budget` is that of a run where it is in seconds, and None where it is not.
     """
@@ -234,7 +235,7 @@ class SeedwiseJudge:
             return None
         sign, level = history.direction.sign, self._level(history, len(ours))
         return Comparison(
-            gain=sign * found[0],
+            gain=0.0 if _is_the_same(ours, opponent.values) else sign * found[0],
             error=found[1],
             hope=_hope(noise, ours, opponent.values, sign),
             looks=len(ours),
@@ -245,6 +246,8 @@ class SeedwiseJudge:
 
     def _clear(self, history: History, trial: Trial, found: Comparison) -> bool:
         """Whether more seeds could not change the verdict, or need not."""
+        if self.settings.keep == "any":
+            return False  # the panel's mean is meant, and no estimate of it
         hopeful = self._hopeful(history, trial, found)
         if found.looks < self._least(history) or not hopeful:
             return not hopeful
@@ -254,8 +257,8 @@ class SeedwiseJudge:
 
     def _hopeful(self, history: History, trial: Trial, found: Comparison) -> bool:
         """Whether more seeds may yet show a gain, or a simplification without a loss."""
-        least = 0.0 if self.settings.keep == "any" else dropped_below(found.looks)
         least_gain = self._required(history, trial)
+        least = dropped_below(found.looks)
         if found.hope > 0 and found.hope >= least and found.gain + 2 * found.error >= least_gain:
             return True
         if trial.lines >= 0 or self.policy.prefer is None:
@@ -387,6 +390,12 @@ def _hope(noise: Noise, ours: Mapping[int, float], theirs: Mapping[int, float], 
         return _ratio(sign * found[0], found[1]) if found else -inf
     ways = (mean_difference(ours, theirs, pairing) for pairing in (0.0, 1.0))
     return max((_ratio(sign * found[0], 0.0) for found in ways if found), default=-inf)
+
+
+def _is_the_same(ours: Mapping[int, float], theirs: Mapping[int, float]) -> bool:
+    """Whether no seed that both met tells them apart; what the others brought is luck then."""
+    pairs = [value - theirs[seed] for seed, value in ours.items() if seed in theirs]
+    return bool(pairs) and not any(pairs)
 
 
 def _ratio(gain: float, error: float) -> float:
