@@ -122,14 +122,12 @@ def _outcome(trial: Trial) -> str:
 
 
 def _guardrail_errors(history: History, trial: Trial, policy: Policy) -> list[str]:
-    """The rules of the policy that a rejected trial broke, the one that decided first.
-
-    Empty where something else decided.
-    """
+    """The rules of the policy that a rejected trial broke on its seeds, whatever decided."""
     verdict = trial.verdict
-    if verdict is None or verdict.rule not in _OF_POLICY or was_kept(trial):
+    if verdict is None or verdict.decision is Decision.CRASH or was_kept(trial):
         return []
-    said = [verdict.reason, *(broken.reason for broken in broken_rules(policy, history, trial))]
+    said = [verdict.reason] if verdict.rule in _OF_POLICY else []
+    said += [broken.reason for broken in broken_rules(policy, history, trial)]
     by_metric: dict[str, str] = {}
     for plain in map(_upstream, said):
         by_metric.setdefault(plain.partition(" ")[0], plain)
