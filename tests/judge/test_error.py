@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nightlab.judge.boundary import boundary, dropped_below
-from nightlab.judge.confirm import confirmation
+from nightlab.judge.confirm import confirmation, shrunk
 from nightlab.judge.noise import Noise
 from nightlab.judge.seeds import reserved_seeds, search_seeds
 from nightlab.judge.settings import Validation
@@ -134,6 +134,22 @@ def test_a_clear_improvement_is_hardly_shrunk_and_a_doubtful_one_is() -> None:
     assert worse.high < 0
     other_way = confirmed({1: 3.0, 2: 3.1}, {1: 2.0, 2: 2.1}, 0.05, maximize=True)
     assert other_way.improved
+
+
+@pytest.mark.parametrize("worth", [0.0, 0.5, 1.0, 2.0, 4.0])
+def test_the_interval_holds_the_truth_as_often_as_it_says(worth: float) -> None:
+    """`worth` is the true effect in standard errors; the shrunk estimate lies in the interval."""
+    chance, many = Random(7), 2000
+    held = claims = 0
+    for _ in range(many):
+        measured = chance.gauss(worth, 1.0)
+        error = math.sqrt(sum(chance.gauss(0.0, 1.0) ** 2 for _ in range(19)) / 19)
+        gain, low, high = shrunk(measured, error, 19)
+        assert low <= gain <= high
+        held += low <= worth <= high
+        claims += low > 0
+    assert 0.935 <= held / many <= 0.965
+    assert worth > 0 or claims / many <= 0.033, "2.5 %, and three of its errors"
 
 
 def test_only_seeds_that_both_met_are_quoted() -> None:

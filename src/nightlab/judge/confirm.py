@@ -21,8 +21,8 @@ _TAIL = 0.025
 class Confirmation:
     """An improvement over the baseline on fresh seeds; positive is better, in the metric's unit.
 
-    `measured` is the plain estimate and `gain` the shrunk one, with `low` and `high` around it:
-    95 % of the posterior. `baseline` is the baseline's mean on those seeds.
+    `measured` is the plain estimate, with its 95 % interval from `low` to `high`; `gain` is the
+    shrunk one, which lies inside. `baseline` is the baseline's mean on those seeds.
     """
 
     trial: int
@@ -110,10 +110,12 @@ def confirmation(history: History, noise: Noise, trial: Trial | None = None) -> 
 
 
 def shrunk(measured: float, error: float, freedom: float) -> tuple[float, float, float]:
-    """An estimate drawn towards no improvement, and the ends of 95 % of the posterior around it."""
-    weight = _weight(measured, error)
-    reach = reach_of(error, freedom) * math.sqrt(weight)
-    return weight * measured, weight * measured - reach, weight * measured + reach
+    """An estimate drawn towards no improvement, and the plain interval of 95 % that it lies in.
+
+    An interval that was drawn with it would leave out the truth far more often than it says.
+    """
+    reach = reach_of(error, freedom)
+    return _weight(measured, error) * measured, measured - reach, measured + reach
 
 
 def reach_of(error: float, freedom: float) -> float:

@@ -124,3 +124,12 @@ def test_further_seeds_are_those_that_no_trial_is_decided_on() -> None:
 def test_one_seed_is_too_few() -> None:
     with pytest.raises(NightlabError, match="two or more"):
         measure_fresh(Sample(Simulated(tax_helps)), scenario(tax=1), scenario(tax=0), [7], POLICY)
+
+
+def test_the_interval_of_the_gain_is_that_of_the_measured_pairs() -> None:
+    sample = Sample(Simulated(tax_helps))
+    fresh = measure_fresh(sample, scenario(tax=0.02), scenario(tax=0.0), SEEDS, POLICY)
+    primary = fresh.primary
+    assert primary is not None and fresh.gain is not None
+    assert (fresh.low, fresh.high) == pytest.approx((-primary.high, -primary.low))
+    assert -primary.high <= fresh.gain <= -primary.low

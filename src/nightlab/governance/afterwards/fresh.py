@@ -52,9 +52,9 @@ class Difference:
 class Fresh:
     """What fresh seeds say of a configuration beside another.
 
-    `gain` is how much better the primary metric is, shrunk towards none, and `low` to `high` 95 %
-    of its posterior; None where fewer than two seeds could be measured with both. `differences`
-    has every metric by name, the primary first. `broken` are sentences on rules of the policy that
+    `gain` is how much better the primary metric is, shrunk towards none, and `low` to `high` the
+    95 % interval of what was measured, in which it lies; None where fewer than two seeds could be
+    measured with both. `differences` has every metric by name, the primary first. `broken` are sentences on rules of the policy that
     don't hold on these seeds, and on runs that failed; `absent` metrics that nobody measured.
     """
 
