@@ -145,6 +145,24 @@ def test_worlds_of_one_name_cannot_be_told_apart(
         lay(Place(tmp_path / "runs"), asking(question, scenarios=(question.scenario, twin)))
 
 
+def test_the_floor_is_measured_as_the_baseline_is_under_the_levers_of_the_first(
+    tmp_path: Path, question: Question, simulator: type[Fake], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other.yaml"
+    text = MARKET.replace("transaction_tax_rate: 0.02", "transaction_tax_rate: 0.9")
+    other.write_text(text.replace("scenario_id: market", "scenario_id: other"))
+
+    def run(self: Fake, path: Path, *given: Any) -> Metrics:
+        settings = given[-1] or YAML(typ="safe").load(path)
+        taxed = settings["governance"]["transaction_tax_rate"] > 0.5
+        return dict.fromkeys(METRICS, 2.0 if taxed else 20.0)
+
+    monkeypatch.setattr(simulator, "run", run)
+    place = Place(tmp_path / "runs")
+    lay(place, asking(question, scenarios=(question.scenario, other)))
+    assert str(open_study(place.study).program.policy.bounds[0]).endswith(">= 10")
+
+
 def test_broken_off_while_it_is_laid_the_next_one_begins_cleanly(
     tmp_path: Path, question: Question, simulator: type[Fake], monkeypatch: pytest.MonkeyPatch
 ) -> None:

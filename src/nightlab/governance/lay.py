@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
+from nightlab.change.keys import load_mapping
 from nightlab.governance.ledger.best import with_levers
 from nightlab.governance.ledger.record import lever as lever_of
 from nightlab.governance.mutation import TOGGLES, TUNABLES
@@ -42,7 +45,7 @@ def _looked_at(
             checks = [threads.submit(simulator.check, path) for path in question.scenarios]
             asked = threads.submit(simulator.levers, question.scenario, payoffs=question.payoffs)
             runs = [
-                threads.submit(simulator.run, path, question.epochs, question.steps, seed)
+                threads.submit(_measured, simulator, question, path, seed)
                 for path in question.scenarios
                 for seed in question.seeds
             ]
@@ -56,6 +59,20 @@ def _looked_at(
             threads.shutdown(wait=False, cancel_futures=True)
             simulator.end()
             raise
+
+
+def _measured(simulator: Simulator, question: Question, path: Path, seed: int) -> Metrics:
+    """A world of the family as the baseline will run it: under the levers of the tuned one."""
+    settings = None if path == question.scenario else _ruled(question, path)
+    return simulator.run(path, question.epochs, question.steps, seed, settings)
+
+
+def _ruled(question: Question, path: Path) -> dict[str, Any]:
+    first = load_mapping(question.scenario.name, question.scenario.read_bytes())
+    shared = {"governance", "payoff"} if question.payoffs else {"governance"}
+    own = load_mapping(path.name, path.read_bytes())
+    rest = {name: part for name, part in own.items() if name not in shared}
+    return rest | {name: first[name] for name in shared if name in first}
 
 
 def chosen(question: Question, levers: Sequence[Lever]) -> list[Lever]:

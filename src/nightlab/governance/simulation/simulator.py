@@ -113,7 +113,7 @@ class Simulator:
     def _ask(self, *arguments: str, given: Any = None) -> dict[str, Any]:
         """The document that it prints. Raises NightlabError with the last line of its complaint."""
         with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as printed:
-            asked.write(json.dumps(given).encode())
+            asked.write(json.dumps(given, default=str).encode())
             asked.seek(0)
             with tempfile.TemporaryFile() as complained:
                 status = self._run([*arguments, "--json"], asked, printed, complained)
