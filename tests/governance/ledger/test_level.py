@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from nightlab.governance.ledger.level import levels
@@ -64,6 +66,27 @@ def test_on_seeds_of_whom_it_was_set_against_it_stands_on_their_level() -> None:
     assert level(kept, candidate) == pytest.approx(MEAN - 0.08)
     on_that = trial(3, -0.01, met(102), against=2)
     assert level(kept, candidate, on_that) == pytest.approx(MEAN - 0.01)
+
+
+@pytest.mark.parametrize("seeds", [(7,), (11, 19), (7, 11, 19)])
+def test_its_place_beside_whom_it_was_set_against_has_the_sign_of_its_gain(
+    seeds: tuple[int, ...],
+) -> None:
+    """A lever that acts on one seed alone: what it is worth there says nothing of the others."""
+    kept = trial(1, -0.05, {**met(7, 11, 19, 101)})
+    lucky = next(run for run in kept.runs if run.seed == 101)
+    flattered = {"toxicity_rate": lucky.metrics["toxicity_rate"] - 0.4}
+    runs = tuple(replace(run, metrics=flattered) if run is lucky else run for run in kept.runs)
+    base = replace(
+        BASELINE, runs=(*BASELINE.runs, *trial(0, 0.0, met(101, purpose=Purpose.REPLICATE)).runs)
+    )
+    kept, worse = replace(kept, runs=runs), trial(2, -0.04, met(*seeds), against=1)
+    history = History("toxicity_rate", Direction.MINIMIZE, (7, 11, 19), base, base, [kept, worse])
+    of_kept, of_worse = (
+        levels(history, each, ["toxicity_rate"])["toxicity_rate"] for each in (kept, worse)
+    )
+    assert of_kept is not None and of_worse is not None
+    assert of_worse - of_kept == pytest.approx(0.01)
 
 
 def test_without_a_seed_in_common_it_is_the_plain_mean() -> None:

@@ -11,9 +11,10 @@ from nightlab.types import COMPARED, History, Outcome, Purpose, Trial
 def levels(history: History, trial: Trial, metrics: Iterable[str]) -> dict[str, float | None]:
     """Each metric of a candidate, on the level of the baseline's mean over its panel.
 
-    One that met exactly the panel has its plain mean. One that was dropped early, or met further
-    seeds, has its mean difference on the seeds that it shares with the baseline, or with the trial
-    that it was compared with, added to the level of that one. None where a run lacks the metric.
+    One has its mean difference from the trial that the judge set it against, added to the level of
+    that one, so that its place shows the sign of its gain; or from the baseline, where it met other
+    seeds than that trial. Who met exactly the panel, as those have, has the plain mean. None where
+    a run lacks the metric.
     """
     return {name: _level(history, trial, name, frozenset({trial.number})) for name in metrics}
 
@@ -23,10 +24,10 @@ def _level(history: History, trial: Trial, metric: str, seen: frozenset[int]) ->
     values = trial.values(metric, purposes)
     if not values or not _complete(trial, metric, purposes):
         return None
-    panel = history.baseline.values(metric, (Purpose.BASELINE,))
-    if not trial.number or values.keys() == panel.keys():
+    others = _compared_with(history, trial)
+    if not trial.number or _all_met_the_panel(history, metric, trial, *others):
         return _mean(values.values())
-    for other in _compared_with(history, trial):
+    for other in others:
         known = other.values(metric, COMPARED)
         if other.number in seen or not values.keys() <= known.keys():
             continue
@@ -37,9 +38,16 @@ def _level(history: History, trial: Trial, metric: str, seen: frozenset[int]) ->
 
 
 def _compared_with(history: History, trial: Trial) -> list[Trial]:
-    """Whose seeds it may share: the baseline, and whom the judge set it against."""
+    """Whose seeds it may share: whom the judge set it against, and the baseline."""
     against = trial.verdict.evidence.get("against") if trial.verdict else None
-    return [history.baseline, history.trial(int(against))] if against else [history.baseline]
+    return [history.trial(int(against)), history.baseline] if against else [history.baseline]
+
+
+def _all_met_the_panel(history: History, metric: str, *trials: Trial) -> bool:
+    """Whether plain means are their paired differences: nobody was decided on other seeds."""
+    panel = history.baseline.values(metric, (Purpose.BASELINE,)).keys()
+    others = [each for each in trials if each.number]
+    return all(each.values(metric, (Purpose.PANEL,)).keys() == panel for each in others)
 
 
 def _complete(trial: Trial, metric: str, purposes: Iterable[Purpose]) -> bool:
