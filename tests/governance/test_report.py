@@ -103,12 +103,15 @@ def test_no_improvement_that_holds_is_said_first() -> None:
 
 
 def test_a_gain_that_may_be_none_is_no_improvement_that_holds() -> None:
-    found = ablated(helped(0.02), noise=0.03)
-    doubtful = Ablation(**{**vars(found), "taken": Taken.FULL, "kept": tuple(MOVED)})
-    assert doubtful.fresh.gain is not None and not doubtful.fresh.improved
-    said = first(report_text(findings(doubtful)))
-    assert said.startswith("**No improvement that holds.** On 20 fresh seeds toxicity_rate is")
-    assert "with 95% certainty" in said
+    found = ablated(helped(0.1), noise=0.03)
+    assert found.taken is Taken.BASELINE and found.configuration == BASELINE
+    assert found.fresh.gain is not None and found.fresh.gain > 0 and not found.fresh.improved
+    text = report_text(findings(found))
+    assert first(text).startswith("**No improvement that holds.** The search accepted 3 changes")
+    assert "toxicity_rate is better by" in first(text) and "may as well be no better" in first(text)
+    assert "with 95% certainty): the scenario stays as it is" in first(text)
+    assert all(name in text for name in ("| tax |", "| audit_enabled |"))
+    assert "keep the scenario as it is" in section(text, "How to use it")
 
 
 def test_nothing_accepted_is_said_in_a_line() -> None:

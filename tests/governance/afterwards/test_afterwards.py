@@ -73,6 +73,14 @@ def test_where_none_holds_the_best_is_what_is_told_of() -> None:
     assert [row.after for row in found.rows] == [0.5]
 
 
+def test_what_is_only_no_better_is_no_reason_to_look_further() -> None:
+    """Each look has its chance of luck; one claim is made, and not the best of five."""
+    search = Search(0.1, 0.3, -0.1)
+    found = search.found()
+    assert (found.taken, found.breaks) == (Taken.BASELINE, False)
+    assert search.looked == [(3, 0)]
+
+
 def test_there_is_no_looking_further_when_it_is_late() -> None:
     search = Search(0.3, 0.4, late=True)
     assert search.found().taken is Taken.BASELINE

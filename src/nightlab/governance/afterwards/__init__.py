@@ -27,7 +27,7 @@ TIMES = 3.0
 """How many times the horizon the longer look is."""
 
 MOST_STEPS = 5
-"""So many of the last kept are looked at, until one holds on fresh seeds."""
+"""So many of the last kept are looked at, while they break the policy on fresh seeds."""
 
 _MOST_SEEDS = 3
 """On so many seeds of the panel best.yaml is measured once more."""
@@ -169,15 +169,16 @@ def first_that_holds(
     late: Callable[[], bool],
     say: Say,
 ) -> Ablation:
-    """What was kept last of all that holds on fresh seeds; what is said of the last if none does.
+    """What was kept last of all that breaks no rule on fresh seeds; of the last if all of them do.
 
     A search that is bounded by a guardrail ends close to it, and often a little beyond: then what
-    was kept before is still worth having. `look` gets a trial, and how many came after it.
+    was kept before is still worth having. Where it is only no better, none before it is asked: one
+    of many would be by luck. `look` gets a trial, and how many came after it.
     """
     best, *before = reversed(lineage)
     found = first = look(best, 0)
     for step, trial in enumerate(before, 1):
-        if found.taken is not Taken.BASELINE or late():
+        if found.taken is not Taken.BASELINE or not found.breaks or late():
             break
         say(f"{found.why}; now trial {trial.number}, which was kept before it")
         found = look(trial, step)

