@@ -136,6 +136,19 @@ def test_what_is_odd_of_a_world_is_told(
     assert not (tmp_path / "other").exists()
 
 
+def test_replays_that_the_simulator_has_no_measure_for(
+    tmp_path: Path, question: Question, simulator: type[Fake], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simulator, "odd", {"replays": False})
+    said = lay(Place(tmp_path / "runs"), asking(question, replays=3))
+    assert said[0].startswith("--replays: this simulator has no swarm.metrics.incoherence")
+    assert not [line for line in lay(Place(tmp_path / "none"), question) if "replays" in line]
+    question.objective.write_text("PRIMARY: minimize illusion_delta\n")
+    with pytest.raises(NightlabError, match=r"illusion_delta can't be measured; name another"):
+        lay(Place(tmp_path / "other"), asking(question, replays=3))
+    assert not (tmp_path / "other").exists()
+
+
 def test_worlds_of_one_name_cannot_be_told_apart(
     tmp_path: Path, question: Question, simulator: type[Fake]
 ) -> None:

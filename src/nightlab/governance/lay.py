@@ -50,6 +50,7 @@ def _looked_at(
                 for seed in question.seeds
             ]
             worlds = [check.result() for check in checks]
+            _check_replays(question, objective, worlds, warn)
             check_metrics(objective, _metrics(question, worlds))
             _look_at(worlds, warn)
             _check_names(worlds)
@@ -115,6 +116,21 @@ def _look_at(worlds: Sequence[World], warn: Say) -> None:
         if world.ignored:
             names = one_line(", ".join(world.ignored[:5]), 120)
             warn(f"{world.path.name}: the simulator ignores {names} of its governance section")
+
+
+def _check_replays(
+    question: Question, objective: Objective, worlds: Sequence[World], warn: Say
+) -> None:
+    """Warn where replays were asked for, and nothing can be made of them.
+
+    Raises NightlabError where the objective is about that.
+    """
+    if not question.replays or all(world.replays for world in worlds):
+        return
+    why = f"this simulator has no swarm.metrics.incoherence, so {ILLUSION} can't be measured"
+    if ILLUSION in {name.removeprefix("pooled.") for name in objective.metrics}:
+        raise NightlabError(f"{objective.source.name}: {why}; name another metric")
+    warn(f"--replays: {why}; leave it out, for it costs runs")
 
 
 def _check_names(worlds: Sequence[World]) -> None:

@@ -61,6 +61,18 @@ def test_nothing_gained_is_not_called_an_improvement() -> None:
     assert called <= 4
 
 
+def test_an_illusion_is_of_a_whole_run_and_has_no_other_name_where_all_is_pooled() -> None:
+    def truth(levers: Levers, seed: int) -> dict[str, float]:
+        return {"pooled.avg_payoff": 1.0 + levers["tax"], "illusion_delta": 0.2}
+
+    most = policy("PRIMARY: maximize pooled.avg_payoff")
+    sample = Sample(Simulated(truth))
+    fresh = measure_fresh(sample, scenario(tax=0.1), scenario(tax=0.0), SEEDS, most)
+    assert fresh.differences["illusion_delta"].ours == pytest.approx(0.2)
+    assert "pooled.toxicity_rate" in fresh.absent
+    assert not [name for name in fresh.absent if "illusion" in name]
+
+
 def test_rules_are_asked_of_fresh_seeds() -> None:
     sample = Sample(Simulated(tax_helps))
     fresh = measure_fresh(sample, scenario(tax=0.9), scenario(tax=0.0), SEEDS, POLICY)

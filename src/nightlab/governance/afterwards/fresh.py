@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from nightlab.governance.afterwards.sample import Configuration, Sample, breaches
+from nightlab.governance.objective import ILLUSION
 from nightlab.judge.confirm import reach_of, shrunk
 from nightlab.judge.noise import spread
 from nightlab.judge.rules import matching
@@ -20,7 +21,7 @@ FEWEST = 2
 
 _TOLD = (
     "toxicity_rate", "quality_gap", "total_welfare", "avg_payoff", "accepted_interactions",
-    "total_interactions", "illusion_delta",
+    "total_interactions", ILLUSION,
 )  # fmt: skip
 _POOLED = "pooled."
 
@@ -153,4 +154,5 @@ def _named(policy: Policy, measured: set[str]) -> list[str]:
     patterns += [each.pattern for each in policy.bounds]
     ruled = [name for each in patterns for name in matching(policy, each, measured)]
     prefix = _POOLED if policy.metric.startswith(_POOLED) else ""
-    return [policy.metric, *ruled, *(prefix + name for name in _TOLD)]
+    told = (name if name == ILLUSION else prefix + name for name in _TOLD)
+    return [policy.metric, *ruled, *told]

@@ -42,8 +42,9 @@ class World:
 
     `needs` are the reasons why it can't be run here (a model, the network); `ignored` are keys of
     its governance section that the simulator's loader drops; `metrics` are those of an evaluation.
-    `world` is a hash of all that is no lever, for `world:` in evaluation.yaml, and `repeatable`
-    says whether one seed came to the same twice, in one process and in a fresh one.
+    `world` is a hash of all that is no lever, for `world:` in evaluation.yaml, `replays` says
+    whether the simulator can compare a run with its replays, and `repeatable` whether one seed
+    came to the same twice, in one process and in a fresh one.
     """
 
     path: Path
@@ -57,6 +58,7 @@ class World:
     metrics: Sequence[str] = ()
     world: str = ""
     repeatable: bool = True
+    replays: bool = True
 
 
 class Simulator:
@@ -174,7 +176,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 _OF_A_WORLD = (
     "name", "epochs", "steps", "agents", "governance", "needs", "ignored", "metrics", "world",
-    "repeatable",
+    "repeatable", "replays",
 )  # fmt: skip
 
 

@@ -84,6 +84,15 @@ def numbers(row: Any) -> Metrics:
     }
 
 
+def knows_incoherence() -> bool:
+    """Whether the simulator can compare a run with its replays."""
+    try:
+        from swarm.metrics import incoherence
+    except ImportError:
+        return False
+    return all(hasattr(incoherence, name) for name in ("disagreement_rate", "illusion_delta"))
+
+
 def illusion_delta(replays: Sequence[Answer]) -> Metrics:
     """How much more coherent a run looks than its replays with other seeds show it to be.
 
@@ -91,10 +100,10 @@ def illusion_delta(replays: Sequence[Answer]) -> Metrics:
     agree on what happened in the first deal, the second, and so on. Nothing, where the simulator
     has no such measure.
     """
-    try:
-        from swarm.metrics import incoherence
-    except ImportError:
+    if not knows_incoherence():
         return {}
+    from swarm.metrics import incoherence
+
     points: dict[int, list[str]] = defaultdict(list)
     for answer in replays:
         for number, decision in enumerate(answer.decisions):

@@ -27,7 +27,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from measuring import Answer, Metrics, forget, illusion_delta, measure
+from measuring import Answer, Metrics, forget, illusion_delta, knows_incoherence, measure
 from world import World, fields, ignored, nearest, read_mapping, simulator
 
 HERE = Path(__file__).resolve().parent
@@ -208,6 +208,7 @@ def check(asked: argparse.Namespace) -> None:
         "ignored": ignored(governance),
         "metrics": sorted(first.metrics),
         "world": world.hash,
+        "replays": knows_incoherence(),
         "repeatable": repeats(world, levers, asked.scenario, first),
     }
     if asked.json:
