@@ -129,6 +129,7 @@ def test_the_spec_tells_how_much_is_required_over_the_incumbent(tmp_path: Path) 
     ("text", "said"),
     [
         ("", "Missing required key: primary_metric"),
+        ("primary_metric: a\nprimary_metric: b\n", "given twice"),
         ("{}", "Missing required key: primary_metric"),
         ("primary_direction: minimize", "Missing required key: primary_metric"),
         ("just words\n", "Missing required key: primary_metric"),
@@ -278,6 +279,15 @@ def test_metrics_that_are_there() -> None:
                 "- toxicity_rate must not increase by > 0.1",
                 "- total_welfare must stay >= 0",
                 "- accepted_interactions must stay <= 50",
+            ],
+            [],
+        ),
+        (
+            [
+                "PRIMARY: minimize x",
+                "GUARDRAILS:",
+                "- quality_gap must not increase by > 0.1",
+                "- quality_gap must not decrease by > 0.1",
             ],
             [],
         ),

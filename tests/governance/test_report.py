@@ -128,6 +128,14 @@ def test_what_was_not_looked_at_again_is_not_confirmed() -> None:
     assert said.endswith("Nothing was measured on fresh seeds: time is up.")
 
 
+def test_where_no_fresh_seeds_were_asked_for_the_best_is_that_of_the_search() -> None:
+    text = report_text(findings(None, confirm=0, stopped="20 trials are done"))
+    assert first(text).startswith("**Not confirmed.** ")
+    assert first(text).endswith("Nothing was measured on fresh seeds: none were asked for.")
+    assert "with what the search kept" in section(text, "How to use it")
+    assert "--seed 7\n" in section(text, "How to use it")
+
+
 def test_a_fixed_panel_and_a_short_horizon_are_doubts() -> None:
     found = ablated(helped(0.1))
     title = "What may be wrong with these numbers"

@@ -166,3 +166,16 @@ def test_best_is_what_was_measured_where_nothing_was_accepted(user: User) -> Non
     assert ledger["best"] == ledger["baseline"]
     assert (user.root / "best.yaml").read_text().endswith(MARKET)
     assert "**No improvement.**" in (user.root / "report.md").read_text()
+
+
+def test_without_fresh_seeds_the_best_is_that_of_the_search_and_said_to_be_unconfirmed(
+    user: User,
+) -> None:
+    tuned = Tuned(user, {"keep": "any", "validate": 0, "confirm": 0, "levers": ("audit_enabled",)})
+    objective(user, "PRIMARY: minimize toxicity_rate\n")
+    ledger = tuned.run(2)
+    assert ledger["nightlab"]["best_iteration"], "something was kept"
+    assert ledger["nightlab"]["confirmed"] is None is ledger["nightlab"]["ablation"]
+    assert "audit_enabled: true" in (user.root / "best.yaml").read_text()
+    report = (user.root / "report.md").read_text()
+    assert "**Not confirmed.**" in report and "none were asked for" in report

@@ -13,7 +13,7 @@ from nightlab.governance.afterwards import TIMES, Afterwards, LookBack, told
 from nightlab.governance.lay import lay_study
 from nightlab.governance.ledger.best import write_best
 from nightlab.governance.ledger.commit import commit_summary
-from nightlab.governance.ledger.telling import Telling
+from nightlab.governance.ledger.telling import Telling, moved_levers
 from nightlab.governance.objective import Objective, read_objective
 from nightlab.governance.place import Place
 from nightlab.governance.question import Question, Say
@@ -104,6 +104,10 @@ class Tuning:
         if not history.incumbent.number:
             write_best(self.question.scenario, {}, self.place.best)
             return None
+        if not self.question.confirm:
+            levers = moved_levers(history.baseline, history.incumbent)
+            write_best(self.question.scenario, levers, self.place.best)
+            return None
         deadline = None if self.minutes is None else self._began + 60 * self.minutes
         return Afterwards(study, history, self.question, self.python, self._tell).look(deadline)
 
@@ -123,6 +127,7 @@ class Tuning:
             accepted=len(kept),
             runs=campaign.state.runs_here,
             stopped=self.why,
+            confirm=question.confirm,
             believed=history.gain(history.incumbent, history.baseline) if kept else None,
             ablation=found.ablation if found else None,
             longer=found.longer if found else None,

@@ -334,24 +334,26 @@ def _load_objective(text: str, file: str) -> Mapping[str, Any]:
         data = YAML(typ="safe", pure=True).load(StringIO(fenced if fenced is not None else text))
     except (YAMLError, ValueError) as error:
         loses = fenced is not None or re.search(r"^\W*guardrails\W*:", text, re.MULTILINE)
-        data = {} if loses else _key_value_lines(text)
+        data = {} if loses else _key_value_lines(text, file)
         if not data:
             mistake = f"not YAML or JSON: {yaml_mistake(error)}"
             raise ProgramError([Problem(file, 0, "", mistake)]) from error
     if not isinstance(data, Mapping):
-        data = _key_value_lines(text) if fenced is None else {}
+        data = _key_value_lines(text, file) if fenced is None else {}
     if not data:
         mend = f"must be a mapping with primary_metric ({_MISSING})"
         raise ProgramError([Problem(file, 0, "", mend)])
     return dict(data)
 
 
-def _key_value_lines(text: str) -> dict[str, Any]:
+def _key_value_lines(text: str, file: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for line in text.splitlines():
+    for number, line in enumerate(text.splitlines(), 1):
         key, colon, value = line.strip().lstrip("-* ").partition(":")
         name = key.strip(" *`")
         if colon and get_close_matches(name, _OBJECTIVE_KEYS[:3], cutoff=0.85):
+            if name in found:
+                raise ProgramError([Problem(file, number, name, "it is given twice; keep one")])
             written = value.strip(" *`'\"")
             try:
                 found[name] = json.loads(written)

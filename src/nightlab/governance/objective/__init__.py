@@ -165,8 +165,14 @@ def _warnings(policy: Policy) -> Iterable[str]:
     for rule in _rules(policy):
         better = _BETTER.get(rule.pattern.removeprefix(POOLED))
         harmless = Direction.MINIMIZE if _is_floor(rule) else Direction.MAXIMIZE
-        if better is harmless:
+        if better is harmless and not _is_held_both_ways(policy, rule):
             yield f"{rule.pattern} is better when {_WORD[better]}, and `{rule}` only forbids that"
+
+
+def _is_held_both_ways(policy: Policy, rule: Bound | Guardrail) -> bool:
+    """Whether another rule keeps the same metric from moving the other way."""
+    same = (each for each in _rules(policy) if each.pattern == rule.pattern)
+    return any(_is_floor(each) is not _is_floor(rule) for each in same)
 
 
 def _well_known(known: set[str]) -> str:

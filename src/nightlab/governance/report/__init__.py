@@ -116,11 +116,11 @@ def _asked_for(findings: Findings, fresh: Fresh) -> Iterator[str]:
 
 def _use(findings: Findings) -> str:
     found = findings.ablation
-    if found is None or found.taken is Taken.BASELINE:
+    if not findings.accepted or (found and found.taken is Taken.BASELINE):
         return "There is nothing to use: keep the scenario as it is."
-    seed = found.last[0]
+    seed = found.last[0] if found else findings.seeds[0]
     command = f"nightlab governance run best.yaml --epochs {findings.epochs}"
     return (
-        "`best.yaml` is the whole scenario file with what stays, comments kept; it runs wherever"
-        f" the scenario did:\n\n```sh\n{command} --steps {findings.steps} --seed {seed}\n```"
+        f"`best.yaml` is the whole scenario file with what {'stays' if found else 'the search kept'},"
+        f" comments kept; it runs wherever the scenario did:\n\n```sh\n{command} --steps {findings.steps} --seed {seed}\n```"
     )

@@ -17,9 +17,9 @@ class Findings:
     `scenarios` are the files as the user gave them, the tuned one first; they are combined by
     `combine`. `accepted` counts the changes in the best of the search, and `believed` is its gain
     as the search saw it. `ablation` is None where nothing was accepted, or where `stopped` came
-    before it. `longer` compares what was taken with the baseline over `times` the horizon, and
+    before it, or nobody asked for fresh seeds. `longer` compares what was taken with the baseline over `times` the horizon, and
     `validations` are sentences on those of the search. `fixed` says that every decision was made on
-    `seeds` alone; `notes` are sentences on what else may be wrong.
+    `seeds` alone, and `confirm` how many fresh ones were asked for; `notes` are sentences on what else may be wrong.
     """
 
     scenarios: tuple[str, ...]
@@ -38,6 +38,7 @@ class Findings:
     validations: tuple[str, ...] = ()
     fixed: bool = False
     combine: str = "mean"
+    confirm: int = 20
     notes: tuple[str, ...] = ()
 
 
@@ -50,6 +51,8 @@ def verdict(findings: Findings) -> str:
     kept = f"The search accepted {some} in {tried}{_believed(findings)}."
     if found is None:
         why = inert(findings.stopped) or "it ended before that"
+        if not findings.confirm:
+            why = "none were asked for"
         return f"**Not confirmed.** {kept} Nothing was measured on fresh seeds: {why}."
     if found.taken is Taken.BASELINE:
         why = inert(found.why)
