@@ -124,3 +124,40 @@ def test_flags_that_are_not_its_own_are_refused(tmp_path: Path) -> None:
         assert not (tmp_path / "g").exists()
     ask(tmp_path, "init", "governance", "g", "--yes", "--budget", "200 steps")
     assert 'budget: "200 steps"' in (tmp_path / "g" / "program.md").read_text()
+
+
+def test_a_scenario_that_lies_where_its_copy_would_go_stays(tmp_path: Path) -> None:
+    repository = tmp_path / "r"
+    own = repository / "scenarios" / "mine.yaml"
+    own.parent.mkdir(parents=True)
+    git(repository, "init", "-q")
+    text = write(own, market()).read_text()
+    other = write(tmp_path / "mine.yaml", market())
+    for path in (own, other):
+        words = ("init", "governance", "r", "--yes", "--scenario", str(path))
+        said = ask(tmp_path, *words, code=1)
+        assert "mine.yaml is there already" in said and len(said.splitlines()) == 1
+        assert own.read_text() == text and other.exists()
+        assert [path for path in repository.iterdir() if path.name != ".git"] == [own.parent]
+
+
+@pytest.mark.parametrize(
+    ("name", "copy"), [("경제", "경제"), ("été 2", "été-2"), ("~", "scenario")]
+)
+def test_a_copy_keeps_the_letters_of_its_name(tmp_path: Path, name: str, copy: str) -> None:
+    own = write(tmp_path / f"{name}.yaml", market())
+    ask(tmp_path, "init", "governance", "g", "--yes", "--scenario", str(own))
+    study = tmp_path / "g"
+    assert (study / "scenarios" / f"{copy}.yaml").exists()
+    said = ask(study, "check", "--run")
+    assert "NOT" not in said and "pooled.toxicity_rate 0.3" in said
+
+
+def test_a_file_in_the_place_of_a_folder_is_told(tmp_path: Path) -> None:
+    repository = tmp_path / "r"
+    repository.mkdir()
+    git(repository, "init", "-q")
+    (repository / "scenarios").write_text("mine")
+    said = ask(tmp_path, "init", "governance", "r", "--yes", code=1)
+    assert said == "nightlab: r/scenarios is there already; take an empty folder\n"
+    assert {path.name for path in repository.iterdir()} == {".git", "scenarios"}

@@ -165,16 +165,18 @@ def _make(
     new, without_git = not folder.exists(), not (folder / ".git").exists()
     if lab != "script" and not new and without_git and any(folder.iterdir()):
         _refuse_to_adopt(folder)
+    copy = None
+    if scenario is not None:
+        from nightlab.governance.begin import begin, free_copy
+
+        copy = free_copy(folder, scenario)
     made = _copy(_LABS / lab, folder, keep={"program.md"} if prose is not None else set())
     try:
         if preset is not None:
             apply(preset, folder)
-        if scenario is not None:
-            from nightlab.governance.begin import begin
-
-            found, copy = begin(folder, scenario)
+        if scenario is not None and copy is not None:
             made.append(copy)
-            typer.echo(f"{found}\n")
+            typer.echo(f"{begin(folder, scenario, copy)}\n")
         if prose is not None:
             program.write_text(_with_blocks(prose, _LABS / lab / "program.md"), encoding="utf-8")
         text = with_settings(program.read_text(encoding="utf-8"), answers.values)
@@ -231,9 +233,10 @@ def _copy(source: Path, folder: Path, keep: AbstractSet[str]) -> list[Path]:
             continue
         name = path.relative_to(source)
         target = folder / name.with_name({"gitignore": ".gitignore"}.get(path.name, path.name))
-        if target.exists():
+        taken = target if os.path.lexists(target) else target.parent
+        if taken is target or (os.path.lexists(taken) and not taken.is_dir()):
             _take_back(made, folder)
-            raise NightlabError(f"{target} is there already; take an empty folder")
+            raise NightlabError(f"{taken} is there already; take an empty folder")
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(path.read_bytes())
         made.append(target)

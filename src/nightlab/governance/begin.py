@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -32,8 +33,21 @@ _FLOOR = re.compile(r"(?m)^(- pooled\.accepted_interactions must stay >= ).*$")
 _HORIZON, _SEEDS = (10, 10), (7, 11, 19)
 
 
-def begin(folder: Path, scenario: Path) -> tuple[str, Path]:
-    """Make the study in `folder` one about this scenario: a line on what was found, and its copy.
+def free_copy(folder: Path, scenario: Path) -> Path:
+    """Where the study's copy of a scenario goes. Raises NightlabError where a file is there."""
+    name = re.sub(r"[^\w-]+", "-", scenario.stem)
+    name = name if re.search(r"\w", name) else "scenario"
+    target = folder / "scenarios" / f"{name}.yaml"
+    if os.path.lexists(target):
+        raise NightlabError(
+            f"{target} is there already, where the study's copy of {scenario.name} would go; take"
+            " an empty folder"
+        )
+    return target
+
+
+def begin(folder: Path, scenario: Path, target: Path) -> str:
+    """Make the study in `folder` one about this scenario, copied to `target`. Tells what was found.
 
     Its levers are written out in the copy, for a value that moves must stand in the file. Raises
     NightlabError where the simulator is missing, or can't run the scenario.
@@ -47,15 +61,13 @@ def begin(folder: Path, scenario: Path) -> tuple[str, Path]:
         simulator.run(scenario, *_HORIZON, seed)["pooled.accepted_interactions"] for seed in _SEEDS
     ]
     floor = sum(deals) / len(deals) / 2
-    name = re.sub(r"[^A-Za-z0-9_-]+", "-", scenario.stem)
-    target = folder / "scenarios" / f"{name}.yaml"
     target.write_text(written_out(scenario, levers), encoding="utf-8")
     program = folder / "program.md"
     text = program.read_text(encoding="utf-8")
     file = target.relative_to(folder).as_posix()
     program.write_text(_about(text, file, world.name, levers, floor), encoding="utf-8")
     found = f"{world.agents} agents, {len(levers)} levers that do something"
-    return f"{one_line(scenario.name, 80)}: {found}", target
+    return f"{one_line(scenario.name, 80)}: {found}"
 
 
 def written_out(scenario: Path, levers: Sequence[Lever]) -> str:
