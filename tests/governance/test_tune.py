@@ -179,3 +179,16 @@ def test_without_fresh_seeds_the_best_is_that_of_the_search_and_said_to_be_uncon
     assert "audit_enabled: true" in (user.root / "best.yaml").read_text()
     report = (user.root / "report.md").read_text()
     assert "**Not confirmed.**" in report and "none were asked for" in report
+
+
+def test_a_baseline_that_breaks_its_own_policy_is_told_before_the_night_is_lost(
+    user: User,
+) -> None:
+    rule = "GUARDRAILS:\n- total_welfare must stay >= 1000000\n"
+    objective(user, f"PRIMARY: minimize toxicity_rate\n{rule}")
+    tuned = Tuned(user, TAX_ALONE)
+    tuned.run(1)
+    said = [line for line in tuned.warned if "the baseline itself breaks the policy" in line]
+    assert len(said) == 1 and "(total_welfare is " in said[0]
+    assert "every candidate that doesn't mend it is rejected" in said[0]
+    assert "the baseline itself breaks the policy" in (user.root / "report.md").read_text()

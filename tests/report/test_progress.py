@@ -279,3 +279,13 @@ def test_a_report_that_fails_is_told_and_harms_nothing(tmp_path: Path) -> None:
     (line,) = told.write_reports()
     assert "nowhere" in line
     assert (study.folder / "autoresearch-summary.md").is_file()
+
+
+def test_a_baseline_that_breaks_the_policy_is_told_once(tmp_path: Path) -> None:
+    rule = "PRIMARY: minimize loss\nGUARDRAILS:\n- loss must stay <= -5"
+    program = CALL_PROGRAM.replace("PRIMARY: minimize loss", rule)
+    assert rule in program
+    study, heard = call_study(tmp_path / "s", program), Heard()
+    session(study, heard, 2)
+    (said,) = [note for note in heard.notes if "the baseline itself breaks the policy" in note]
+    assert "(loss is " in said and "loss must stay <= -5" in said

@@ -19,6 +19,7 @@ from nightlab.governance.place import Place
 from nightlab.governance.question import Question, Say
 from nightlab.governance.report import write_report
 from nightlab.governance.report.findings import Findings, verdict
+from nightlab.judge.unfit import baseline_breaks
 from nightlab.remember.events import IncumbentReviewed
 from nightlab.report.terminal.lines import event_line
 from nightlab.stop import Stop
@@ -74,7 +75,7 @@ class Tuning:
         done = _opened(study)
         if done and done >= iterations:
             self.warn(f"{done} iterations are done; a larger --iterations goes on from there")
-        telling = Telling(self.question, self.place, self.objective, self.say)
+        telling = Telling(self.question, self.place, self.objective, self.say, self.warn)
         campaign, self.why = study.run(
             trials=max(0, iterations - done),
             on_campaign=telling.take_up,
@@ -135,6 +136,7 @@ class Tuning:
             fixed=question.panel == "fixed",
             combine=question.combine,
             validations=_validations(campaign),
+            notes=tuple(filter(None, [baseline_breaks(self.objective.policy, history)])),
         )
 
     def _bound(self, stop: Stop) -> None:

@@ -15,6 +15,7 @@ from nightlab.governance.ledger.summary import Summary
 from nightlab.governance.objective import Objective
 from nightlab.governance.place import Place
 from nightlab.governance.question import Question, Say
+from nightlab.judge.unfit import baseline_breaks
 from nightlab.remember.events import Event, IncumbentReviewed, RunEnded, TrialSettled
 from nightlab.report.terminal.lines import event_line
 from nightlab.types import History, Trial, Value, one_line
@@ -23,11 +24,14 @@ from nightlab.types import History, Trial, Value, one_line
 class Telling:
     """Follows a tuning: upstream's lines, the ledger, a folder per iteration, the best so far."""
 
-    def __init__(self, question: Question, place: Place, objective: Objective, say: Say) -> None:
+    def __init__(
+        self, question: Question, place: Place, objective: Objective, say: Say, warn: Say
+    ) -> None:
         self.question = question
         self.place = place
         self.objective = objective
         self.say = say
+        self.warn = warn
         self.extra: dict[str, Any] = {}
         self.artifacts = Artifacts(place.iterations, question.scenario, objective.policy.metric)
         self._campaign: Campaign | None = None
@@ -83,6 +87,8 @@ class Telling:
         history = self.campaign.history
         for line in baseline_lines(history.metric, history.anchor()):
             self.say(line)
+        if broken := baseline_breaks(self.objective.policy, history):
+            self.warn(broken)
 
     def _settled(self, number: int) -> None:
         assert self._summary is not None

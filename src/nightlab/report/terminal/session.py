@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nightlab.campaign import Campaign
+from nightlab.judge.unfit import baseline_breaks
 from nightlab.remember.events import Event, RunEnded, TrialSettled
 from nightlab.report.build import write_reports
 from nightlab.report.progress import progress_text, write_progress
@@ -22,6 +23,7 @@ class Session:
         self.stop: Stop | None = None
         self.learned = False
         self._failed = False
+        self._looked = False
 
     def take_up(self, campaign: Campaign) -> None:
         """A campaign is about to be worked on."""
@@ -32,6 +34,7 @@ class Session:
         assert self.campaign is not None
         self.stop = stop
         self.view.begin(self.campaign, stop)
+        self._look_at_baseline()
 
     @property
     def ran_dry(self) -> str:
@@ -45,8 +48,19 @@ class Session:
         good = isinstance(event, RunEnded) and event.outcome == Outcome.OK.value
         self.learned = self.learned or good or isinstance(event, TrialSettled)
         self.view.event(event)
+        if isinstance(event, RunEnded):
+            self._look_at_baseline()
         if isinstance(event, TrialSettled):
             self._tell_progress()
+
+    def _look_at_baseline(self) -> None:
+        """Say once what it breaks of the policy, as soon as it is measured."""
+        assert self.campaign is not None
+        if self._looked or not self.campaign.baseline_measured:
+            return
+        self._looked = True
+        if broken := baseline_breaks(self.study.program.policy, self.campaign.history):
+            self.view.note(f"note: {broken}")
 
     def _tell_progress(self) -> None:
         assert self.campaign is not None
