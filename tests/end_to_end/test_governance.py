@@ -374,12 +374,15 @@ def test_the_ledger_alone_is_committed_and_why_not_is_told(user: User) -> None:
     assert git(user.folder, "show", "--format=", "--name-only", "HEAD") == "runs/summary.json"
     assert git(user.folder, "diff", "--cached", "--name-only") == "staged.txt"
     assert git(user.folder, "branch", "--format=%(refname:short)") == "main"
+    again = user.tune("--iterations", "1", "--auto-commit").stdout.splitlines()
+    assert again[-1] == "[autoresearch] runs/summary.json is committed already"
     (user.folder / ".gitignore").write_text("runs/\n")
     git(user.folder, "rm", "-q", "--cached", "runs/summary.json")
-    done = user.tune("--iterations", "1", "--auto-commit", code=1)
-    assert done.stderr.splitlines()[-1].startswith(
-        "nightlab: summary.json was not committed: git ignores it, by"
+    before = (user.root / "summary.json").read_bytes()
+    assert user.error("--iterations", "2", "--auto-commit").startswith(
+        "summary.json could not be committed at the end: git ignores it, by"
     )
+    assert (user.root / "summary.json").read_bytes() == before, "it is said before the search"
     assert git(user.folder, "rev-parse", "--short", "HEAD") == tip
     check_whole(user, 1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -192,3 +193,45 @@ def test_a_baseline_that_breaks_its_own_policy_is_told_before_the_night_is_lost(
     assert len(said) == 1 and "(total_welfare is " in said[0]
     assert "every candidate that doesn't mend it is rejected" in said[0]
     assert "the baseline itself breaks the policy" in (user.root / "report.md").read_text()
+
+
+def test_the_same_call_after_all_is_done_leaves_every_file_as_it_is(user: User) -> None:
+    Tuned(user).run(2)
+    before = files_of(user)
+    tuned = Tuned(user)
+    tuned.run(2)
+    assert files_of(user) == before
+    assert tuned.warned == ["2 iterations are done; a larger --iterations goes on"]
+    (user.root / "report.md").unlink()
+    Tuned(user).run(2)
+    assert (user.root / "report.md").exists(), "what is missing is made good"
+
+
+def files_of(user: User) -> dict[str, bytes]:
+    """What a tuning shows, its study left out."""
+    paths = [path for path in user.root.rglob("*") if path.is_file()]
+    shown = [path for path in paths if not path.is_relative_to(user.root / "study")]
+    return {str(path): path.read_bytes() for path in shown}
+
+
+def test_what_a_look_back_found_stays_until_the_next_one(user: User) -> None:
+    Tuned(user).run(6)
+    ledger = user.summary()
+    assert ledger["nightlab"]["best_iteration"]
+    refute(user, ledger)
+    (user.root / "best.yaml").write_text("as it was\n")
+    tuned = Tuned(user)
+    after = tuned.run(6, look_back=False)
+    assert after["nightlab"]["ablation"]["taken"] == "baseline", "nothing was settled"
+    tuned = Tuned(user)
+    after = tuned.run(7, look_back=False)
+    assert after["nightlab"]["ablation"]["why"] == "it broke" and after["finished_at"] is None
+    assert sum("did not hold on fresh seeds (it broke)" in line for line in tuned.warned) == 1
+    if after["nightlab"]["best_iteration"] == ledger["nightlab"]["best_iteration"]:
+        assert (user.root / "best.yaml").read_text() == "as it was\n"
+
+
+def refute(user: User, ledger: dict[str, Any]) -> None:
+    """Let the look back have said that the best does not hold."""
+    ledger["nightlab"]["ablation"] |= {"taken": "baseline", "why": "it broke"}
+    (user.root / "summary.json").write_text(json.dumps(ledger))

@@ -150,6 +150,8 @@ def tune(
     )
     say = (lambda _: None) if quiet else print_line
     tuning = Tuning.of(question, export_root, say, _warn)
+    if auto_commit:
+        tuning.check_commit()
     signals = Signals()
     tuning.on_stop = lambda stop: signals.catch(stop.request)
     tuning.minutes = minutes

@@ -12,7 +12,7 @@ from nightlab.campaign import Campaign
 from nightlab.governance.afterwards import TIMES, Afterwards, LookBack, told
 from nightlab.governance.lay import lay_study
 from nightlab.governance.ledger.best import write_best
-from nightlab.governance.ledger.commit import commit_summary
+from nightlab.governance.ledger.commit import check_commit, commit_summary, is_committed
 from nightlab.governance.ledger.telling import Telling, moved_levers
 from nightlab.governance.objective import Objective, read_objective
 from nightlab.governance.place import Place
@@ -74,7 +74,7 @@ class Tuning:
         """Work until there are so many iterations. Returns who has told of them."""
         done = _opened(study)
         if done and done >= iterations:
-            self.warn(f"{done} iterations are done; a larger --iterations goes on from there")
+            self.warn(f"{done} iterations are done; a larger --iterations goes on")
         telling = Telling(self.question, self.place, self.objective, self.say, self.warn)
         campaign, self.why = study.run(
             trials=max(0, iterations - done),
@@ -87,7 +87,13 @@ class Tuning:
         return telling
 
     def look_back(self, study: Study, telling: Telling) -> None:
-        """Fresh seeds and ablation, best.yaml and the report; the ledger is finished then."""
+        """Fresh seeds and ablation, best.yaml and the report; the ledger is finished then.
+
+        Where it was finished before, and nothing was settled since, all stays as it is.
+        """
+        if telling.all_is_told:
+            self._tell(f"nothing is new: {self.place.best}, report: {self.place.report}")
+            return
         campaign = study.campaign(telling.campaign.tag)
         try:
             found = self._looked_back(study, campaign)
@@ -145,11 +151,18 @@ class Tuning:
             stop.deadline = self._began + _SEARCH * 60 * self.minutes
         self.on_stop(stop)
 
+    def check_commit(self) -> None:
+        """Raise NightlabError where `commit` could not commit the ledger at the end."""
+        check_commit(self.place.summary)
+
     def commit(self) -> None:
         """Commit the ledger in the user's repository, alone."""
         name = self.objective.spec["primary_metric"]
+        if is_committed(self.place.summary):
+            self._tell(f"{self.place.summary} is committed already")
+            return
         made = commit_summary(self.place.summary, name, self.question.scenario.name)
-        self.say(f"[autoresearch] committed {self.place.summary} ({made})")
+        self._tell(f"committed {self.place.summary} ({made})")
 
 
 def _opened(study: Study) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fakes import git
 
-from nightlab.governance.ledger.commit import commit_summary
+from nightlab.governance.ledger.commit import check_commit, commit_summary, is_committed
 from nightlab.types import NightlabError
 
 NAME = "runs/autoresearch/summary.json"
@@ -162,7 +162,8 @@ def test_a_hook_that_refuses_leaves_everything_as_it_was(user: Path, staged: boo
     hook(user, "pre-commit", "echo 'no ledgers on Fridays' >&2; exit 1")
     (user / "scenario.yaml").write_text("name: b\n")
     git(user, "add", "scenario.yaml", *([NAME] if staged else []))
-    assert "no ledgers on Fridays" in refused(user)
+    said = refused(user)
+    assert "a hook of the repository (pre-commit) refused it: 'no ledgers on Fridays'" in said
 
 
 def test_a_folder_that_git_ignores(user: Path) -> None:
@@ -178,8 +179,27 @@ def test_a_folder_that_git_ignores(user: Path) -> None:
 
 
 def test_nothing_changed(user: Path) -> None:
+    assert not is_committed(user / NAME)
     commit(user)
+    assert is_committed(user / NAME)
     assert "committed already" in refused(user)
+
+
+def test_what_stands_against_a_commit_is_known_before_the_ledger_is_there(
+    user: Path, tmp_path: Path
+) -> None:
+    later = user / "nights" / "first" / "summary.json"
+    check_commit(later)
+    assert not later.parent.parent.exists()
+    (user / ".gitignore").write_text("nights/\n")
+    with pytest.raises(NightlabError, match=r"could not be committed at the end: git ignores it"):
+        check_commit(later)
+    (user / ".gitignore").unlink()
+    git(user, "switch", "-q", "--detach")
+    with pytest.raises(NightlabError, match="HEAD is detached"):
+        check_commit(later)
+    with pytest.raises(NightlabError, match="is in no git repository"):
+        check_commit(tmp_path / "elsewhere" / "summary.json")
 
 
 def test_nobody_to_sign(user: Path, monkeypatch: pytest.MonkeyPatch) -> None:

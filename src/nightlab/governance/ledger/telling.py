@@ -9,6 +9,7 @@ from typing import Any
 from nightlab.campaign import Campaign
 from nightlab.governance.ledger.artifacts import Artifacts
 from nightlab.governance.ledger.best import write_best
+from nightlab.governance.ledger.earlier import read_earlier
 from nightlab.governance.ledger.lines import baseline_lines, iteration_line
 from nightlab.governance.ledger.record import lever
 from nightlab.governance.ledger.summary import Summary
@@ -16,7 +17,7 @@ from nightlab.governance.objective import Objective
 from nightlab.governance.place import Place
 from nightlab.governance.question import Question, Say
 from nightlab.judge.unfit import baseline_breaks
-from nightlab.remember.events import Event, IncumbentReviewed, RunEnded, TrialSettled
+from nightlab.remember.events import Event, IncumbentReviewed, RunEnded, TrialOpened, TrialSettled
 from nightlab.report.terminal.lines import event_line
 from nightlab.types import History, Trial, Value, one_line
 
@@ -38,6 +39,8 @@ class Telling:
         self._summary: Summary | None = None
         self._baseline_told = False
         self._best: int | None = None
+        self._doubt = ""
+        self.all_is_told = False
 
     @property
     def campaign(self) -> Campaign:
@@ -51,11 +54,33 @@ class Telling:
         scenario = str(self.question.scenario)
         began = campaign.state.began_at
         self._summary = Summary(self.place.summary, self.objective, scenario, began)
+        self._take_up_earlier(campaign.history)
         self._tell_baseline()
+
+    def _take_up_earlier(self, history: History) -> None:
+        """What was found before stays, best.yaml too, until something else is the best."""
+        earlier = read_earlier(self.place.summary)
+        self.extra = dict(earlier.found)
+        if earlier.is_of(history) and self.place.best.exists():
+            self._best = earlier.best
+        written = self.place.best.exists() and self.place.report.exists()
+        self.all_is_told = written and earlier.is_all_of(history)
+        if why := earlier.refuted(history):
+            self._doubt = (
+                f"it goes on from iteration {earlier.best}, which did not hold on fresh seeds"
+                f" ({why}); --new begins afresh"
+            )
+
+    def _tell_doubt(self) -> None:
+        if self._doubt:
+            self.warn(self._doubt)
+        self._doubt = ""
 
     def event(self, event: Event) -> None:
         """Something happened, and the campaign has taken it in."""
-        if isinstance(event, RunEnded):
+        if isinstance(event, TrialOpened):
+            self._tell_doubt()
+        elif isinstance(event, RunEnded):
             self._tell_baseline()
         elif isinstance(event, TrialSettled):
             self._settled(event.trial)
@@ -66,6 +91,7 @@ class Telling:
     def save(self, campaign: Campaign | None = None, finished: bool = False) -> None:
         """Write what is new of the iterations, then summary.json whole."""
         assert self._summary is not None
+        self.all_is_told = False
         history = (campaign or self.campaign).history
         self.artifacts.write(history, self._summary.records(history))
         if not finished:
@@ -83,11 +109,13 @@ class Telling:
         if self._baseline_told or not self.campaign.baseline_measured:
             return
         self._baseline_told = True
-        self.save()
+        if not self.all_is_told:
+            self.save()
         history = self.campaign.history
         for line in baseline_lines(history.metric, history.anchor()):
             self.say(line)
-        if broken := baseline_breaks(self.objective.policy, history):
+        broken = baseline_breaks(self.objective.policy, history)
+        if broken and not self.all_is_told:
             self.warn(broken)
 
     def _settled(self, number: int) -> None:
