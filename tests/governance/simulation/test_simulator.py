@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from labs.governance_lab import FAKE, LAB, lay_harness, market, write
 
+import nightlab
 from nightlab.governance.simulation.simulator import Lever, Simulator
 from nightlab.types import NightlabError
 
@@ -150,3 +154,34 @@ def test_what_is_shown_and_exported(tmp_path: Path) -> None:
     assert float(rows[-1]["toxicity_rate"]) == document["metrics"]["toxicity_rate"]
     assert simulator().shown("run", scenario, *horizon, "--quiet") == ""
     assert "repeatable: True" in simulator().shown("check", scenario)
+
+
+def test_it_leaves_when_whoever_asks_is_killed(tmp_path: Path) -> None:
+    scenario = write(tmp_path / "s.yaml", market(failure={"how": "hang", "seconds": 30}))
+    asks = (
+        "from pathlib import Path; from nightlab.governance.simulation.simulator import Simulator;"
+        f"Simulator(Path({str(SCRIPT)!r}), {sys.executable!r}).levers(Path({str(scenario)!r}))"
+    )
+    path = os.pathsep.join([str(Path(nightlab.__file__).parent.parent), str(FAKE)])
+    asking = subprocess.Popen([sys.executable, "-c", asks], env={**os.environ, "PYTHONPATH": path})
+    wait_for(lambda: len(bearing(str(scenario))) > 1)
+    asking.kill()
+    asking.wait()
+    wait_for(lambda: not bearing(str(scenario)))
+
+
+def bearing(word: str) -> list[str]:
+    """Processes with this on their command line."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if word in (entry / "cmdline").read_text(errors="replace"):
+                found.append(entry.name)
+    return found
+
+
+def wait_for(condition: Callable[[], bool], patience: float = 10.0) -> None:
+    give_up = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < give_up
+        time.sleep(0.05)

@@ -135,7 +135,12 @@ class Simulator:
         self, arguments: Sequence[str], asked: IO[bytes], printed: IO[bytes], told: IO[bytes]
     ) -> int:
         command = [self.python, str(self.script), *arguments]
-        environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {
+            **os.environ,
+            "PYTHONHASHSEED": "0",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "NIGHTLAB_PARENT": str(os.getpid()),
+        }
         try:
             process = subprocess.Popen(
                 command,

@@ -20,8 +20,11 @@ import csv
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -276,11 +279,37 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def leave_with(parent: int) -> None:
+    """End, with what was started here, as soon as the process is gone that asks: it was killed."""
+    above = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == above and lives(parent):
+            time.sleep(0.5)
+        if os.getpgrp() == os.getpid():
+            os.killpg(0, signal.SIGKILL)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def main() -> None:
     if os.environ.get("PYTHONHASHSEED") != "0":
         os.environ["PYTHONHASHSEED"] = "0"
         os.execv(sys.executable, [sys.executable, *sys.argv])
     asked = parse()
+    if parent := os.environ.pop("NIGHTLAB_PARENT", ""):
+        leave_with(int(parent))
     try:
         asked.ask(asked)
     except (ValueError, ImportError, OSError) as error:
