@@ -55,8 +55,9 @@ class Fresh:
 
     `gain` is how much better the primary metric is, shrunk towards none, and `low` to `high` the
     95 % interval of what was measured, in which it lies; None where fewer than two seeds could be
-    measured with both. `differences` has every metric by name, the primary first. `broken` are sentences on rules of the policy that
-    don't hold on these seeds, and on runs that failed; `absent` metrics that nobody measured.
+    measured with both. `differences` has every metric by name, the primary first. `broken` are
+    sentences on rules of the policy that don't hold on these seeds, and on runs that failed;
+    `absent` metrics that nobody measured.
     """
 
     metric: str

@@ -119,8 +119,9 @@ def _use(findings: Findings) -> str:
     if not findings.accepted or (found and found.taken is Taken.BASELINE):
         return "There is nothing to use: keep the scenario as it is."
     seed = found.last[0] if found else findings.seeds[0]
+    what = "stays" if found else "the search kept"
     command = f"nightlab governance run best.yaml --epochs {findings.epochs}"
     return (
-        f"`best.yaml` is the whole scenario file with what {'stays' if found else 'the search kept'},"
-        f" comments kept; it runs wherever the scenario did:\n\n```sh\n{command} --steps {findings.steps} --seed {seed}\n```"
+        f"`best.yaml` is the whole scenario file with what {what}, comments kept; it runs wherever"
+        f" the scenario did:\n\n```sh\n{command} --steps {findings.steps} --seed {seed}\n```"
     )

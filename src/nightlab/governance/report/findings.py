@@ -17,9 +17,10 @@ class Findings:
     `scenarios` are the files as the user gave them, the tuned one first; they are combined by
     `combine`. `accepted` counts the changes in the best of the search, and `believed` is its gain
     as the search saw it. `ablation` is None where nothing was accepted, or where `stopped` came
-    before it, or nobody asked for fresh seeds. `longer` compares what was taken with the baseline over `times` the horizon, and
-    `validations` are sentences on those of the search. `fixed` says that every decision was made on
-    `seeds` alone, and `confirm` how many fresh ones were asked for; `notes` are sentences on what else may be wrong.
+    before it, or nobody asked for fresh seeds. `longer` compares what was taken with the baseline
+    over `times` the horizon, and `validations` are sentences on those of the search. `fixed` says
+    that every decision was made on `seeds` alone, and `confirm` how many fresh ones were asked for;
+    `notes` are sentences on what else may be wrong.
     """
 
     scenarios: tuple[str, ...]
