@@ -39,6 +39,7 @@ def user(tmp_path: Path, fake: Path) -> User:
             "market.yaml is a file; name a folder with --export-root",
         ),
         (["--levers", "audit_probabilty"], 'did you mean "audit_probability"?'),
+        (["--levers", ""], "--levers must name a lever at least, or be all or seed"),
         (["--pin", "audit"], "--pin: audit does nothing in market.yaml"),
         (["--levers", "transaction_tax_rate", "--pin", "transaction_tax_rate"], "may move"),
     ],
@@ -158,6 +159,38 @@ def test_a_run_is_shown_and_exported(user: User) -> None:
     last = {name: float(value) for name, value in rows[-1].items() if name != "epoch"}
     assert len(rows) == 3
     assert last.items() <= document["metrics"].items()
+
+
+def test_a_run_makes_folders_and_one_bad_export_loses_nothing_else(user: User) -> None:
+    words = ("run", "market.yaml", "--epochs", "2", "--steps", "3", "--seed", "7")
+    user.type(*words, "--export-json", "new/er/a.json", "-q")
+    document = strict(user.folder / "new" / "er" / "a.json")
+    (user.folder / "file").write_text("mine")
+    bad = ("--export-json", "file/a.json")
+    done = user.type(*words, *bad, "--export-csv", "t", "--json", code=1)
+    assert json.loads(done.stdout) == document and list((user.folder / "t").glob("*.csv"))
+    said = only_line(done.stderr)
+    assert said.startswith("--export-json: can't write file/a.json (") and "Errno" not in said
+    assert said.endswith("name another place")
+
+
+@pytest.mark.parametrize("seed", ["-1", "2147483648"])
+def test_a_run_takes_the_seeds_that_a_tuning_does(user: User, seed: str) -> None:
+    said = only_line(user.type("run", "market.yaml", "--seed", seed, code=1).stderr)
+    assert said == "--seed: seeds lie between 0 and 2147483647"
+
+
+@pytest.mark.parametrize(
+    ("lever", "said"),
+    [("audit_probabilty: 0.5", "did you mean audit_probability?"), ("audit_probability: 7", "")],
+)
+def test_what_the_simulator_refuses_is_told_with_file_and_key(
+    user: User, lever: str, said: str
+) -> None:
+    (user.folder / "market.yaml").write_text(f"{MARKET}  {lever}\n")
+    told = only_line(user.type("run", "market.yaml", code=1).stderr)
+    assert told.startswith("market.yaml: ") and said in told
+    assert lever.partition(":")[0] in told
 
 
 def test_what_levers_do_something(user: User) -> None:

@@ -134,7 +134,7 @@ def tune(
         seeds=_seeds(seeds),
         score=score,
         combine=combine,
-        levers=_names(levers) or ("all",),
+        levers=_names(levers),
         pinned=_names(pin),
         payoffs=payoffs,
         replays=replays,
@@ -195,6 +195,8 @@ def run(
     as_json: Json = False,
 ) -> None:
     """One evaluation of a scenario: the very numbers that `tune` sees."""
+    if seed is not None and not 0 <= seed < 2**31:
+        raise NightlabError("--seed: seeds lie between 0 and 2147483647")
     arguments = [str(scenario)]
     for name, value in (
         ("--epochs", epochs),
@@ -206,8 +208,7 @@ def run(
         arguments += [name, str(value)] if value is not None else []
     arguments += ["--quiet"] if quiet else []
     arguments += ["--json"] if as_json else []
-    for line in _simulator().shown("run", *arguments).splitlines():
-        print_line(line)
+    _simulator().show(print_line, "run", *arguments)
 
 
 @app.command("levers")

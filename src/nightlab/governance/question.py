@@ -75,6 +75,8 @@ class Question:
             raise NightlabError("--seeds: evidence needs two seeds or more; or take --keep any")
         if len({path.resolve() for path in self.scenarios}) < len(self.scenarios):
             raise NightlabError("--scenario: a file is given twice")
+        if not self.levers:
+            raise NightlabError("--levers must name a lever at least, or be all or seed")
         if self.propose not in PROPOSERS:
             near = did_you_mean(self.propose, PROPOSERS)
             raise NightlabError(f"--propose: there is no {one_line(self.propose, 60)!r}{near}")

@@ -144,7 +144,7 @@ def test_what_is_shown_and_exported(tmp_path: Path) -> None:
     scenario = str(write(tmp_path / "s.yaml", market()))
     files = [f"--export-json={tmp_path / 'run.json'}", f"--export-csv={tmp_path / 'tables'}"]
     horizon = ["--epochs=2", "--steps=3", "--seed=5"]
-    said = simulator().shown("run", scenario, *horizon, *files)
+    said = shown("run", scenario, *horizon, *files)
     assert "market: 2 epochs x 3 steps, seed 5" in said and "toxicity" in said
     document = json.loads((tmp_path / "run.json").read_text())
     assert document["metrics"] == simulator().run(Path(scenario), 2, 3, 5)
@@ -152,8 +152,8 @@ def test_what_is_shown_and_exported(tmp_path: Path) -> None:
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == ["0", "1"]
     assert float(rows[-1]["toxicity_rate"]) == document["metrics"]["toxicity_rate"]
-    assert simulator().shown("run", scenario, *horizon, "--quiet") == ""
-    assert "repeatable: True" in simulator().shown("check", scenario)
+    assert shown("run", scenario, *horizon, "--quiet") == ""
+    assert "repeatable: True" in shown("check", scenario)
 
 
 def test_it_leaves_when_whoever_asks_is_killed(tmp_path: Path) -> None:
@@ -168,6 +168,12 @@ def test_it_leaves_when_whoever_asks_is_killed(tmp_path: Path) -> None:
     asking.kill()
     asking.wait()
     wait_for(lambda: not bearing(str(scenario)))
+
+
+def shown(*words: str) -> str:
+    lines: list[str] = []
+    simulator().show(lines.append, *words)
+    return "\n".join(lines)
 
 
 def bearing(word: str) -> list[str]:

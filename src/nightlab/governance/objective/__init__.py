@@ -89,8 +89,9 @@ def check_metrics(objective: Objective, names: Iterable[str]) -> None:
         where = objective.source.name
         if pattern.removeprefix(POOLED).removesuffix(SPREAD) == ILLUSION:
             raise NightlabError(
-                f"{where}: {pattern} is not available in this evaluation: it needs replays of each"
-                " run (`replays` in evaluation.yaml); ask for them, or name another metric"
+                f"{where}: {pattern} is not available in this evaluation: it needs replays"
+                " of each run (`--replays N` of a tuning, `replays` in evaluation.yaml);"
+                " or name another metric"
             )
         near = did_you_mean(pattern, known)
         told = near if "did you mean" in near else f"; known are {_well_known(known)}"

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,15 +102,19 @@ class Simulator:
             for name, value in said["metrics"].items()
         }
 
-    def shown(self, *arguments: str) -> str:
-        """What it prints for people. Raises NightlabError with the last line of its complaint."""
+    def show(self, say: Callable[[str], None], *arguments: str) -> None:
+        """Say what it prints for people, line by line, though it may have failed at its end.
+
+        Raises NightlabError with the last line of its complaint.
+        """
         with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as complained:
             with Path(os.devnull).open("rb") as nothing:
                 status = self._run(arguments, nothing, printed, complained)
+            printed.seek(0)
+            for line in printed.read(_MOST_SAID).decode(errors="replace").splitlines():
+                say(line)
             if status != 0:
                 raise NightlabError(_last_line(complained) or f"simulate.py exits {status}")
-            printed.seek(0)
-            return printed.read(_MOST_SAID).decode(errors="replace")
 
     def _ask(self, *arguments: str, given: Any = None) -> dict[str, Any]:
         """The document that it prints. Raises NightlabError with the last line of its complaint."""

@@ -164,14 +164,38 @@ def run(asked: argparse.Namespace) -> None:
         "metrics": answer.metrics,
         "rows": [{"epoch": number, **row} for number, row in enumerate(answer.rows)],
     }  # fmt: skip
-    if asked.export_json:
-        Path(asked.export_json).write_text(_dump(document), encoding="utf-8")
-    if asked.export_csv:
-        export_csv(Path(asked.export_csv), world.name, answer.rows)
     if asked.json:
         print(_dump(document), end="")
     elif not asked.quiet:
         print_table(world, seed, epochs, steps, answer)
+    export(asked, world.name, document, answer.rows)
+
+
+def export(asked: argparse.Namespace, name: str, document: Any, rows: Sequence[Metrics]) -> None:
+    """The files that are asked for, each that can be. Raises ValueError, in a line, for others."""
+    failed = []
+    try:
+        if asked.export_json:
+            export_json(Path(asked.export_json), document)
+    except OSError as error:
+        failed.append(f"--export-json: can't write {asked.export_json} ({why(error)})")
+    try:
+        if asked.export_csv:
+            export_csv(Path(asked.export_csv), name, rows)
+    except OSError as error:
+        failed.append(f"--export-csv: can't write into {asked.export_csv} ({why(error)})")
+    if failed:
+        raise ValueError(f"{'; '.join(failed)}; name another place")
+
+
+def why(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
+
+
+def export_json(path: Path, document: Any) -> None:
+    """The document as a file; its folder is made where there is none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(_dump(document), encoding="utf-8")
 
 
 def export_csv(folder: Path, name: str, rows: Sequence[Metrics]) -> None:
@@ -313,7 +337,9 @@ def main() -> None:
     try:
         asked.ask(asked)
     except (ValueError, ImportError, OSError) as error:
-        sys.exit(" ".join(str(error).split()))
+        said = " ".join(str(error).split())
+        named = asked.scenario in said or said.startswith("--") or isinstance(error, ImportError)
+        sys.exit(said if named else f"{asked.scenario}: {said}")
 
 
 if __name__ == "__main__":

@@ -214,11 +214,16 @@ def nearest(name: str, known: Any) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
+def _complaint(told: Mapping[str, Any]) -> str:
+    """`audit_probability: Input should be …`"""
+    return ": ".join(filter(None, [".".join(map(str, told.get("loc", ()))), str(told["msg"])]))
+
+
 def _in_a_line(load: Any, given: Any) -> Any:
     """What the simulator makes of it; whatever it has against it as a ValueError of one line."""
     try:
         return load(given)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         told = error.errors() if hasattr(error, "errors") else ()
-        said = "; ".join(str(each["msg"]) for each in told) or f"{type(error).__name__}: {error}"
+        said = "; ".join(map(_complaint, told)) or f"{type(error).__name__}: {error}"
         raise ValueError(f"the simulator refuses it: {' '.join(said.split())[:300]}") from None
