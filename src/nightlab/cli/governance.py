@@ -159,6 +159,8 @@ def tune(
     broke = False
     try:
         signals.catch(_break_off)
+        if sys.stderr.isatty() and not quiet and (new or not tuning.place.is_begun):
+            _warn(f"looking which levers do something in {tuning.question.scenario.name} …")
         study = tuning.prepare(new)
         telling = tuning.run(study, most)
         if not signals.heard:

@@ -146,6 +146,9 @@ def test_what_is_shown_and_exported(tmp_path: Path) -> None:
     horizon = ["--epochs=2", "--steps=3", "--seed=5"]
     said = shown("run", scenario, *horizon, *files)
     assert "market: 2 epochs x 3 steps, seed 5" in said and "toxicity" in said
+    assert said.endswith(
+        "all: rates over every interaction alike; deals and welfare are means per epoch"
+    )
     document = json.loads((tmp_path / "run.json").read_text())
     assert document["metrics"] == simulator().run(Path(scenario), 2, 3, 5)
     with (tmp_path / "tables" / "market_epochs.csv").open() as file:

@@ -114,6 +114,11 @@ def _asked_for(findings: Findings, fresh: Fresh) -> Iterator[str]:
             )
 
 
+def _row(findings: Findings) -> str:
+    pooled = findings.policy.metric.startswith(_POOLED)
+    return "its row `all`, over every interaction," if pooled else "its last epoch"
+
+
 def _use(findings: Findings) -> str:
     found = findings.ablation
     if not findings.accepted or (found and found.taken is Taken.BASELINE):
@@ -123,5 +128,13 @@ def _use(findings: Findings) -> str:
     command = f"nightlab governance run best.yaml --epochs {findings.epochs}"
     return (
         f"`best.yaml` is the whole scenario file with what {what}, comments kept; it runs wherever"
-        f" the scenario did:\n\n```sh\n{command} --steps {findings.steps} --seed {seed}\n```"
+        f" the scenario did:
+
+```sh
+{command} --steps {findings.steps} --seed {seed}
+```
+
+"
+        f"That is one run, with one seed: {_row(findings)} is what was scored, and the numbers above"
+        " are means over all of them."
     )

@@ -215,6 +215,7 @@ def print_table(world: World, seed: int, epochs: int, steps: int, answer: Answer
         deals = f"{row['accepted_interactions']:.4g}/{row['total_interactions']:.4g}"
         rates = f"{row['toxicity_rate']:8.4f}  {row['quality_gap']:11.4f}"
         print(f"{label:<5}  {deals:>9}  {rates}  {row['total_welfare']:7.2f}")
+    print("\nall: rates over every interaction alike; deals and welfare are means per epoch")
 
 
 def check(asked: argparse.Namespace) -> None:
