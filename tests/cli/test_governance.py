@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from governance.tuning import MARKET, OBJECTIVE, User, lay_python, only_line, strict
+from nightlab.governance.hold import held
+from nightlab.governance.place import Place
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +115,40 @@ def test_files_that_would_be_written_over_are_none_of_ours(user: User, name: str
     done = user.tune("--iterations", "0", "--new")
     assert "what was here lies in runs/before-1" in done.stderr
     assert (user.root / "before-1" / name).read_text() == "mine"
+
+
+def test_nobody_else_tunes_meanwhile(user: User) -> None:
+    told = "a tuning is at work in runs; wait for it, or end it first"
+    with held(Place(user.root)):
+        assert [user.error(), user.error("--new")] == [told, told]
+    assert not user.root.exists()
+
+
+def test_of_two_begun_at_once_one_is_told(user: User) -> None:
+    both = [user.start("--iterations", "1"), user.start("--iterations", "1")]
+    said = [each.communicate(timeout=120)[1] for each in both]
+    assert sorted(each.returncode for each in both) == [0, 1], said
+    lost = said[[each.returncode for each in both].index(1)]
+    assert only_line(lost).startswith("a tuning is at work in runs")
+    assert user.summary()["finished_at"]
+
+
+@pytest.mark.parametrize("how", ["link", "file"])
+def test_a_study_that_is_no_folder_is_told(user: User, how: str) -> None:
+    user.root.mkdir()
+    study = user.root / "study"
+    study.symlink_to("nowhere") if how == "link" else study.write_text("mine")
+    assert "runs/study is there already" in user.error()
+    assert [path.name for path in user.root.iterdir()] == ["study"], "nothing else was left"
+    user.tune("--iterations", "0", "--new")
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "{"])
+def test_a_question_that_cannot_be_read_is_told(user: User, text: str) -> None:
+    user.tune("--iterations", "0")
+    (user.root / "study" / "question.json").write_text(text)
+    assert "begin afresh with --new" in user.error("--iterations", "0")
+    user.tune("--iterations", "0", "--new")
 
 
 def test_a_metric_that_is_pointed_the_wrong_way_is_told(user: User) -> None:

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from governance.tuning import MARKET, OBJECTIVE
 from nightlab.governance import place as place_module
+from nightlab.governance.hold import check_folder
 from nightlab.governance.lay import chosen, lay_study
 from nightlab.governance.mutation import TOGGLES, TUNABLES
 from nightlab.governance.objective import read_objective
@@ -217,7 +218,7 @@ def test_a_study_at_work_is_not_put_aside(
 def test_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
     (tmp_path / "runs").mkdir(mode=0o500)
     with pytest.raises(NightlabError, match="can't be written to"):
-        Place(tmp_path / "runs").check_free()
+        check_folder(tmp_path / "runs")
 
 
 def test_questions_that_differ(question: Question, tmp_path: Path) -> None:

@@ -123,6 +123,7 @@ def tune(
 
     The same command goes on where it stopped. Ctrl-C once stops cleanly.
     """
+    from nightlab.governance.hold import held
     from nightlab.governance.question import Question
     from nightlab.governance.tune import Tuning
 
@@ -159,13 +160,14 @@ def tune(
     broke = False
     try:
         signals.catch(_break_off)
-        if sys.stderr.isatty() and not quiet and (new or not tuning.place.is_begun):
-            _warn(f"looking which levers do something in {tuning.question.scenario.name} …")
-        study = tuning.prepare(new)
-        telling = tuning.run(study, most)
-        if not signals.heard:
-            signals.catch(_break_off)
-            tuning.look_back(study, telling)
+        with held(tuning.place):
+            if sys.stderr.isatty() and not quiet and (new or not tuning.place.is_begun):
+                _warn(f"looking which levers do something in {tuning.question.scenario.name} …")
+            study = tuning.prepare(new)
+            telling = tuning.run(study, most)
+            if not signals.heard:
+                signals.catch(_break_off)
+                tuning.look_back(study, telling)
     except StoppedAtOnce:
         broke = True
     finally:

@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from nightlab.governance.question import Question, differences
 from nightlab.program.policy import Policy
@@ -21,6 +20,8 @@ LAB = Path(__file__).parent.parent / "labs" / "governance"
 """The ready-made study; its simulate.py is what every tuning measures with."""
 
 _OURS = ("summary.json", "best.yaml", "report.md", "iterations", "study")
+LOCK = ".lock"
+"""A file that is locked while a tuning is at work here."""
 _LAYING = ".laying-"
 """How a folder's name begins in which a study is being laid."""
 
@@ -74,7 +75,9 @@ class Place:
     def check_same(self, question: Question) -> None:
         """Raise NightlabError where what is asked is not what was begun here."""
         try:
-            known: dict[str, Any] = json.loads((self.study / "question.json").read_text("utf-8"))
+            known = json.loads((self.study / "question.json").read_text("utf-8"))
+            if not isinstance(known, dict):
+                raise ValueError("it holds no question")
         except (OSError, ValueError) as error:
             raise NightlabError(
                 f"{self.study}/question.json can't be read ({error}); begin afresh with --new"
@@ -87,19 +90,20 @@ class Place:
             )
 
     def check_free(self) -> None:
-        """Raise NightlabError where nothing can be written, or files that are none of ours are."""
-        above = next(path for path in (self.root, *self.root.absolute().parents) if path.exists())
-        if not above.is_dir():
-            raise NightlabError(f"{above} is a file; name a folder with --export-root")
-        if not os.access(above, os.W_OK):
-            raise NightlabError(f"{above} can't be written to; name another --export-root")
-        there = [name for name in _OURS if (self.root / name).exists()]
-        foreign = [name for name in there if name != "study" or any(self.study.iterdir())]
+        """Raise NightlabError where files that are none of ours are."""
+        there = [name for name in _OURS if os.path.lexists(self.root / name)]
+        foreign = [name for name in there if name != "study" or not self._is_empty]
         if foreign:
             raise NightlabError(
                 f"{self.root / foreign[0]} is there already, and is of no tuning that could go on;"
                 " --new puts it aside, or name another --export-root"
             )
+
+    @property
+    def _is_empty(self) -> bool:
+        """Whether the study's folder is there and nothing is in it, so that one can be laid."""
+        study = self.study
+        return study.is_dir() and not study.is_symlink() and not any(study.iterdir())
 
     def put_aside(self) -> Path | None:
         """Move what is here into a folder beside it, `before-1`. Returns it, None for nothing.
@@ -108,7 +112,7 @@ class Place:
         """
         if running(self.study / ".git" / "nightlab" / "lock"):
             raise NightlabError(f"a tuning is at work in {self.root}; wait for it, or end it first")
-        there = [self.root / name for name in _OURS if (self.root / name).exists()]
+        there = [self.root / name for name in _OURS if os.path.lexists(self.root / name)]
         if not there:
             return None
         number = 1
@@ -156,10 +160,13 @@ class Place:
         """Keep a repository within a repository out of the user's `git status`."""
         ignore = self.root / ".gitignore"
         if not ignore.exists():
-            replace_file(ignore, [f"/study/\n/before-*/\n/{_LAYING}*/\n"])
+            replace_file(ignore, [f"/study/\n/before-*/\n/{_LAYING}*/\n/{LOCK}\n"])
 
     def _clear_torn(self) -> None:
-        """Take away what broke off while it was laid: nothing was measured in it."""
+        """Take away what broke off while it was laid: nothing was measured in it.
+
+        Whoever lays holds the lock, so that nobody else's is taken.
+        """
         for path in self.root.glob(f"{_LAYING}*"):
             shutil.rmtree(path, ignore_errors=True)
 
