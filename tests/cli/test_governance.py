@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from governance.tuning import MARKET, OBJECTIVE, User, lay_python, only_line, strict
+
 from nightlab.governance.hold import held
 from nightlab.governance.place import Place
 
