@@ -10,8 +10,6 @@ from functools import lru_cache
 from pathlib import PurePath
 
 from nightlab.change import Refused
-from nightlab.change.keys import load_mapping
-from nightlab.types import NightlabError
 
 _HASH_COMMENTS = frozenset(
     ("", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".env", ".sh", ".r", ".jl", ".rb")
@@ -33,20 +31,9 @@ def normal_form(path: str, content: bytes) -> str:
             return json.dumps(json.loads(text), sort_keys=True, indent=0)
         except ValueError as error:
             raise Refused(f"{path} is not valid JSON: {error}") from None
-    values = _values(path, content) if path.endswith((".yaml", ".yml")) else None
-    if values is not None:
-        return values
     lines = (line.rstrip() for line in text.splitlines())
     comment = "#" if PurePath(path).suffix.lower() in _HASH_COMMENTS else "\n"
     return "\n".join(line for line in lines if line and not line.lstrip().startswith(comment))
-
-
-def _values(path: str, content: bytes) -> str | None:
-    """What a YAML mapping says, however it is written; None for any other text."""
-    try:
-        return json.dumps(load_mapping(path, content), sort_keys=True, indent=0)
-    except (NightlabError, TypeError):  # no mapping, or one with dates, or keys of several types
-        return None
 
 
 def line_count(path: str, content: bytes | None) -> int:

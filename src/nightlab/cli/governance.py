@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from contextlib import suppress
@@ -149,6 +150,8 @@ def tune(
         plateau=plateau,
         parallel=parallel or (_processors() if random_seed is None else 1),
     )
+    if minutes is not None and not math.isfinite(minutes):
+        raise NightlabError("--minutes: give a number, or leave it out for no limit")
     say = (lambda _: None) if quiet else print_line
     tuning = Tuning.of(question, export_root, say, _warn)
     if auto_commit:

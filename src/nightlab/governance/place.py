@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -158,9 +159,15 @@ class Place:
 
     def _hide(self) -> None:
         """Keep a repository within a repository out of the user's `git status`."""
+        ours = ["study/", "before-*/", f"{_LAYING}*/", LOCK]
         ignore = self.root / ".gitignore"
         if not ignore.exists():
-            replace_file(ignore, [f"/study/\n/before-*/\n/{_LAYING}*/\n/{LOCK}\n"])
+            replace_file(ignore, [f"/{name}\n" for name in ours])
+            return
+        from nightlab.change.repository import Repository
+
+        with suppress(NightlabError):  # the folder is in no repository
+            Repository(self.root).exclude(ours)
 
     def _clear_torn(self) -> None:
         """Take away what broke off while it was laid: nothing was measured in it.

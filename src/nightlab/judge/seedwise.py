@@ -199,7 +199,9 @@ class SeedwiseJudge:
                 passed = better if better.passed else simpler
                 keep = _verdict(trial, Decision.KEEP, passed, evidence)
                 return self._kept(history, trial, found, keep)
-        early = not whole and not better.passed  # dropped for want of a gain, whatever else it broke
+        early = (
+            not whole and not better.passed
+        )  # dropped for want of a gain, whatever else it broke
         finding = better if early else [*broken, better][0]
         if not whole or found.looks < most:
             said = f"{finding.reason}, dropped after {_seeds(found.looks)}"

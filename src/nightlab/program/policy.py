@@ -297,7 +297,8 @@ def parse_objective(text: str, file: str = "objective") -> Policy:
         problems.append(Problem(file, 0, "primary_metric", f"{metric!r} is not a metric's name"))
     direction = data.get("primary_direction", "minimize")
     if isinstance(direction, str):
-        direction = direction.strip().lower().replace("ise", "ize")
+        said = direction.strip().lower()
+        direction = {"minimise": "minimize", "maximise": "maximize"}.get(said, said)
     if direction not in ("minimize", "maximize"):
         mend = f"{direction!r} must be minimize or maximize"
         problems.append(Problem(file, 0, "primary_direction", mend))

@@ -128,13 +128,7 @@ def _use(findings: Findings) -> str:
     command = f"nightlab governance run best.yaml --epochs {findings.epochs}"
     return (
         f"`best.yaml` is the whole scenario file with what {what}, comments kept; it runs wherever"
-        f" the scenario did:
-
-```sh
-{command} --steps {findings.steps} --seed {seed}
-```
-
-"
-        f"That is one run, with one seed: {_row(findings)} is what was scored, and the numbers above"
-        " are means over all of them."
+        f" the scenario did:\n\n```sh\n{command} --steps {findings.steps} --seed {seed}\n```\n\n"
+        f"That is one run, with one seed: {_row(findings)} is what was scored, and the numbers"
+        " above are means over all of them."
     )
