@@ -232,7 +232,7 @@ REFUSED = [
     (change("half a file", ("agents:", "agents: [")), "scenario.yaml is not valid"),
     (change("audits of nobody", ("audit_rate: 0.1", "audit_rate: 0.9")),
      "governance.audit_rate has no effect while governance.audit_enabled is False"),
-    (change("a word", ("whether anyone looks", "who looks")), "comments or layout alone"),
+    (change("a word", ("agents:", "# who deals\nagents:")), "comments or layout alone"),
 ]  # fmt: skip
 
 
