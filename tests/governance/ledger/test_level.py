@@ -105,3 +105,8 @@ def test_a_metric_that_a_run_lacks_is_absent() -> None:
     torn = Trial(1, "c", runs=(*known.runs, half.runs[1]), verdict=half.verdict)
     assert level(torn, name="illusion_delta") is None
     assert level(trial(1, 0.0, {}), name="toxicity_rate") is None
+
+
+def test_a_rate_is_not_put_below_zero_where_nobody_saw_it_there() -> None:
+    assert level(trial(1, -0.60, met(19))) == 0.0
+    assert level(trial(1, -0.61, met(19))) == pytest.approx(MEAN - 0.61), "it was seen below zero"

@@ -13,8 +13,8 @@ def levels(history: History, trial: Trial, metrics: Iterable[str]) -> dict[str, 
 
     One has its mean difference from the trial that the judge set it against, added to the level of
     that one, so that its place shows the sign of its gain; or from the baseline, where it met other
-    seeds than that trial. Who met exactly the panel, as those have, has the plain mean. None where
-    a run lacks the metric.
+    seeds than that trial. Who met exactly the panel, as those have, has the plain mean. A rate that
+    nobody saw below zero is not put there by such a sum. None where a run lacks the metric.
     """
     return {name: _level(history, trial, name, frozenset({trial.number})) for name in metrics}
 
@@ -33,7 +33,8 @@ def _level(history: History, trial: Trial, metric: str, seen: frozenset[int]) ->
             continue
         level = _level(history, other, metric, seen | {other.number})
         if level is not None:
-            return level + _mean(value - known[seed] for seed, value in values.items())
+            placed = level + _mean(value - known[seed] for seed, value in values.items())
+            return max(0.0, placed) if min((*values.values(), *known.values())) >= 0 else placed
     return _mean(values.values())
 
 
