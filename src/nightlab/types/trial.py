@@ -15,6 +15,9 @@ Where values of real seeds can be had, they count and these don't.
 """
 
 
+_RULES = frozenset({"guardrail", "veto"})
+
+
 def measured_here(by_seed: Mapping[int, float]) -> dict[int, float]:
     """Without what was imported, where there is anything else."""
     return {s: v for s, v in by_seed.items() if s != IMPORTED_SEED} or dict(by_seed)
@@ -115,6 +118,11 @@ class Trial:
     def aborted(self) -> Run | None:
         """The first run that was stopped because it was hopeless, if any."""
         return next((run for run in self.runs if run.outcome is Outcome.ABORTED), None)
+
+    @property
+    def broke_a_rule(self) -> bool:
+        """Whether it was rejected for a guardrail or a veto, however good it was otherwise."""
+        return self.verdict is not None and self.verdict.rule in _RULES
 
     @property
     def files(self) -> tuple[str, ...]:

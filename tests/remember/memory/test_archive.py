@@ -167,3 +167,11 @@ def test_the_most_frequent_crash_comes_first() -> None:
     first, second = crashes(lessons_of(there))
     assert (first.signature, first.count, first.lessons) == ("OSError: #", 2, ("2", "3"))
     assert (first.kind, first.example) == ("batch", "OSError: 2") and second.lessons == ("1",)
+
+
+def test_who_broke_a_rule_is_no_elite_and_the_last_near_miss() -> None:
+    honest, cheat = trial(1, 0.1, 0.2), trial(2, 0.9, 0.2)
+    rule = Verdict(2, Decision.DISCARD, "guardrail", "", {"gain": 0.9, "standard_error": 0.2})
+    there = history(honest, replace(cheat, verdict=rule))
+    assert [each.trial.number for each in near_misses(lessons_of(there), there)] == [1, 2]
+    assert [each.trial.number for each in elites(lessons_of(there)).values()] == [1]

@@ -11,7 +11,7 @@ _LEVEL: Mapping[str, float] = {}
 
 
 def elites(lessons: Sequence[Lesson], ahead: Mapping[str, float] = _LEVEL) -> dict[Niche, Lesson]:
-    """The best of each niche, the best niche first. It need not have been kept.
+    """The best of each niche, the best niche first. It need not have been kept, but broke no rule.
 
     `ahead` says by how much each earlier campaign's baseline was better than this one's.
     """
@@ -22,7 +22,7 @@ def elites(lessons: Sequence[Lesson], ahead: Mapping[str, float] = _LEVEL) -> di
 
     best: dict[Niche, Lesson] = {}
     for lesson in lessons:
-        if not math.isfinite(over(lesson)):
+        if not math.isfinite(over(lesson)) or lesson.trial.broke_a_rule:
             continue
         if lesson.niche not in best or over(lesson) > over(best[lesson.niche]):
             best[lesson.niche] = lesson
@@ -40,7 +40,8 @@ def ahead_of(past: History, history: History) -> float:
 def near_misses(lessons: Sequence[Lesson], history: History) -> list[Lesson]:
     """Trials that were not kept, and were no clear loss; the most promising first.
 
-    Their gain is above minus one standard error. What the incumbent has already is none.
+    Their gain is above minus one standard error. What the incumbent has already is none, and what
+    broke a rule of the policy comes last.
     """
     found = [
         lesson
@@ -48,7 +49,7 @@ def near_misses(lessons: Sequence[Lesson], history: History) -> list[Lesson]:
         if lesson.gain is not None and lesson.gain > -(lesson.error or 0.0)
     ]
     new = _without(found, history) if found else []
-    return sorted(new, key=lambda lesson: -(lesson.gain or 0.0))
+    return sorted(new, key=lambda lesson: (lesson.trial.broke_a_rule, -(lesson.gain or 0.0)))
 
 
 def dead_ends(lessons: Sequence[Lesson]) -> list[Lesson]:

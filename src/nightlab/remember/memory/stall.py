@@ -106,7 +106,12 @@ def _decision(trial: Trial) -> Decision | None:
 
 
 def _stands_out(lesson: Lesson) -> bool:
-    """Whether it gained more than luck is likely to bring; without a known error, at all."""
+    """Whether it gained more than luck is likely to bring, and broke no rule for it.
+
+    Without a known error, whether it gained at all.
+    """
+    if lesson.trial.broke_a_rule:
+        return False
     return lesson.gain is not None and lesson.gain > SEEN * (lesson.error or 0.0)
 
 

@@ -197,7 +197,7 @@ def _runners_up(facts: Facts, noise: Noise) -> Iterator[str]:
         found = noise.difference_of(trial.values(history.metric), best)
         demoted = trial.verdict is not None and trial.verdict.rule == "validation"
         ours = trial.number == history.incumbent.number
-        if ours or demoted or trial.failed or found is None:
+        if ours or demoted or trial.failed or trial.broke_a_rule or found is None:
             continue
         behind, error = -history.direction.sign * found[0], found[1]
         if behind < _APART * error and facts.gain(trial) > 0:
