@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os.path import commonprefix
 from typing import TYPE_CHECKING
 
 from nightlab.report.charts.gains import draw_gains
@@ -38,11 +39,15 @@ _BEFORE: Style = {"color": GREY, "linewidth": 1.2, "zorder": 1.9, "linestyle": "
 
 @dataclass(frozen=True)
 class Effect:
-    """One parameter, and the settled trials that moved it. `spread`: worst gain to best."""
+    """One parameter, and the settled trials that moved it. `spread`: worst gain to best.
+
+    `title` is its name without the section that all of them share.
+    """
 
     name: str
     trials: Sequence[Trial]
     spread: float
+    title: str
 
 
 def effects(view: View) -> list[Effect]:
@@ -51,7 +56,11 @@ def effects(view: View) -> list[Effect]:
     for trial in view.settled:
         for name in trial.moved:
             moved.setdefault(name, []).append(trial)
-    found = [Effect(name, trials, _spread(view, trials)) for name, trials in moved.items()]
+    shared = len(commonprefix(list(moved)).rpartition(".")[0])  # noqa: RUF071 cut at a dot
+    found = [
+        Effect(name, trials, _spread(view, trials), name[shared:].removeprefix("."))
+        for name, trials in moved.items()
+    ]
     return sorted(found, key=lambda effect: (-effect.spread, effect.name))
 
 
@@ -123,4 +132,4 @@ def _draw_panel(axes: Axes, view: View, effect: Effect, limits: Limits, most: in
             spots[trial.verdict.decision].append((at, view.gains.get(trial.number)))
     draw(axes, trial_marks(spots, limits, 1, BAND, most))
     bottom(axes, places)
-    head(axes, effect.name, counted(len(effect.trials), "trial") + places.limits.note)
+    head(axes, effect.title, counted(len(effect.trials), "trial") + places.limits.note)
