@@ -10,17 +10,25 @@ from pathlib import Path
 import pytest
 import yaml
 from fakes import git
+from governance.tuning import lay_python
 from labs.governance_lab import FAKE, LAB, market, write
 
 import nightlab
 
 SRC = Path(nightlab.__file__).parent.parent
+PYTHON = [sys.executable]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _with_the_small_simulator(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Runs have an environment of their own: the simulator must be the python's."""
+    PYTHON[0] = str(lay_python(tmp_path_factory.mktemp("python") / "v"))
 
 
 def ask(folder: Path, *words: str, code: int = 0, path: Path = FAKE) -> str:
     """What the command prints, with a folder before all others on the path."""
     said = subprocess.run(
-        [sys.executable, "-m", "nightlab", *words],
+        [PYTHON[0], "-m", "nightlab", *words],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": f"{path}{os.pathsep}{SRC}", "OMP_NUM_THREADS": "1"},
         capture_output=True,
