@@ -5,7 +5,6 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from os.path import commonprefix
 from typing import TYPE_CHECKING
 
 from nightlab.report.charts.gains import draw_gains
@@ -56,12 +55,22 @@ def effects(view: View) -> list[Effect]:
     for trial in view.settled:
         for name in trial.moved:
             moved.setdefault(name, []).append(trial)
-    shared = len(commonprefix(list(moved)).rpartition(".")[0])  # noqa: RUF071 cut at a dot
+    shared = len(_section(list(moved)))
     found = [
         Effect(name, trials, _spread(view, trials), name[shared:].removeprefix("."))
         for name, trials in moved.items()
     ]
     return sorted(found, key=lambda effect: (-effect.spread, effect.name))
+
+
+def _section(names: Sequence[str]) -> str:
+    """The innermost section that all of the names share, "" without one."""
+    if not names:
+        return ""
+    section = names[0].rpartition(".")[0]
+    while section and not all(name.startswith(f"{section}.") for name in names):
+        section = section.rpartition(".")[0]
+    return section
 
 
 def _spread(view: View, trials: Sequence[Trial]) -> float:
