@@ -33,7 +33,9 @@ def tune(
     ],
     scenario: Annotated[
         list[Path],
-        typer.Option("--scenario", help="The scenario; give it again for a family of worlds."),
+        typer.Option(
+            "--scenario", metavar="PATH", help="The scenario; give it again for a family of worlds."
+        ),
     ],
     iterations: Annotated[
         int | None,
