@@ -31,6 +31,8 @@ def run_loop(
     why, checked = "it failed", False
     try:
         with runner:
+            for job in campaign.again(min(runner.free, stop.room(campaign))):
+                runner.start(job)
             checked = _settle(campaign, judge, proposer, checked)
             while not (why := _finished(campaign, judge, stop)):
                 free = 0 if _spent(campaign, judge, stop) else runner.free

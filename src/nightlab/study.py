@@ -141,6 +141,7 @@ class Study:
             keys=change.keys,
             time_limit=self.settings.run.time_limit,
             validation=validation.times if validation else 1.0,
+            in_order=self.settings.run.in_order,
         )
         first = next((e.event for e in ledger.read(tag)), None)
         if not isinstance(first, CampaignBegan):

@@ -330,6 +330,8 @@ def test_the_same_random_seed_proposes_the_same(user: User) -> None:
             seed,
             "--confirm",
             "0",
+            "--parallel",
+            "2",
         )
         told.append(each.summary())
     assert moves(told[0]) == moves(told[1]) != moves(told[2])

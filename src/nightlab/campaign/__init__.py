@@ -12,7 +12,7 @@ from nightlab.campaign import telling
 from nightlab.campaign.admission import Admission
 from nightlab.campaign.asking import ask
 from nightlab.campaign.branch import Branch
-from nightlab.campaign.jobs import Jobs
+from nightlab.campaign.jobs import Jobs, cut_off
 from nightlab.campaign.mending import Mended, Mending
 from nightlab.campaign.place import Place
 from nightlab.change import Refused
@@ -174,6 +174,11 @@ class Campaign:
         self.save()
 
     # -- runs --------------------------------------------------------------------------------
+
+    def again(self, free: int) -> Iterator[Job]:
+        """What the last session was cut off from, as far as slots are free, where order counts."""
+        for wanted in cut_off(self.state)[: max(0, free)] if self.place.in_order else ():
+            yield self._start(wanted)
 
     def wanted(
         self,

@@ -10,7 +10,8 @@ from nightlab.campaign.place import Place
 from nightlab.change.keys import load_mapping
 from nightlab.change.normal import digest
 from nightlab.change.repository import Repository
-from nightlab.types import Job, Purpose, Trial
+from nightlab.remember.record import Record
+from nightlab.types import Job, Outcome, Purpose, Trial, Wanted
 
 
 class Jobs:
@@ -70,3 +71,15 @@ class Jobs:
         if keys is None:
             return dict(trial.parameters)
         return load_mapping(keys, self.repository.files(trial.commit)[keys])
+
+
+def cut_off(record: Record) -> list[Wanted]:
+    """The runs that were in flight when a session ended, in the order in which they had begun."""
+    cut: dict[Wanted, int] = {}
+    for trial in (record.baseline, *record.trials):
+        for run in trial.runs:
+            wanted = Wanted(trial.number, run.seed, run.purpose)
+            cut.pop(wanted, None)
+            if run.outcome is Outcome.INTERRUPTED and run.purpose is not Purpose.CONFIRM:
+                cut[wanted] = run.number
+    return sorted(cut, key=cut.__getitem__)

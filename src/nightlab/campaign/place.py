@@ -11,7 +11,7 @@ class Place:
     """Where a campaign's things lie: `home` is out of the checkout, in the git common folder.
 
     `time_limit` is that of a run in seconds, `validation` how many times the budget of a run a
-    longer validation has.
+    longer validation has. With `in_order` a session begins with what the last one was cut off from.
     """
 
     home: Path
@@ -19,6 +19,7 @@ class Place:
     keys: str | None
     time_limit: float
     validation: float = 1.0
+    in_order: bool = False
 
     def logs(self, tag: str) -> Path:
         """The folder of a campaign's logs."""

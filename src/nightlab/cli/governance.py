@@ -54,11 +54,9 @@ def tune(
         Path, typer.Option("--export-root", help="Where the ledger and the best go.")
     ] = Path("runs/autoresearch"),
     random_seed: Annotated[
-        int | None,
-        typer.Option(
-            "--random-seed", min=0, help="Makes the proposals repeatable, one run at a time."
-        ),
-    ] = None,
+        int,
+        typer.Option("--random-seed", min=0, help="Another one draws other moves."),
+    ] = _SEED,
     auto_commit: Annotated[
         bool, typer.Option("--auto-commit", help="Commit summary.json, and nothing else.")
     ] = False,
@@ -117,7 +115,7 @@ def tune(
         typer.Option(
             "--parallel",
             min=1,
-            help="Processes; one for each processor by default, with --random-seed one.",
+            help="Processes, one for each processor by default; with as many it repeats.",
         ),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
@@ -144,13 +142,13 @@ def tune(
         replays=replays,
         propose=propose,
         at_once=at_once,
-        random_seed=_SEED if random_seed is None else random_seed,
+        random_seed=random_seed,
         keep=keep,
         panel=panel,
         validate=validate,
         confirm=confirm,
         plateau=plateau,
-        parallel=parallel or (_processors() if random_seed is None else 1),
+        parallel=parallel or _processors(),
     )
     if minutes is not None and not math.isfinite(minutes):
         raise NightlabError("--minutes: give a number, or leave it out for no limit")

@@ -33,6 +33,7 @@ run:
   timeout: 10 min
   seeds: {seeds}
   parallel: {parallel}
+  in_order: true
 judge: {judge}
 {stop}```
 

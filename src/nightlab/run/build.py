@@ -11,6 +11,7 @@ from nightlab.run.call import CallExperiment
 from nightlab.run.command import CommandExperiment
 from nightlab.run.confinement import Confinement
 from nightlab.run.experiment import Experiment
+from nightlab.run.in_order import InOrder
 from nightlab.run.local import LocalRunner
 from nightlab.run.sandbox.surroundings import Surroundings
 from nightlab.run.settings import RunSettings
@@ -22,7 +23,8 @@ Build = Callable[[RunSettings, Setting], Runner]
 def build_runner(settings: RunSettings, setting: Setting) -> Runner:
     """The runner that `run.where` names. Raises NightlabError listing what there is."""
     build = RUNNERS.get(settings.where) or _load(settings.where)
-    return build(settings, setting)
+    runner = build(settings, setting)
+    return InOrder(runner) if settings.in_order else runner
 
 
 def _local(settings: RunSettings, setting: Setting) -> Runner:

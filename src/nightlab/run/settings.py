@@ -96,6 +96,11 @@ class RunSettings(Section):
     parallel: int = Field(default=1, ge=1, le=1024)
     """How many runs at a time. They share the processors: each is told its number of threads."""
 
+    in_order: bool = False
+    """Take results in the order in which the runs were started, not as they come: a seeded search
+    over repeatable runs then comes to the same again, whatever each takes. An early one waits.
+    """
+
     metrics: Literal["last", "strict"] = "last"
     """What a name that is printed twice means: `last` takes its last value, `strict` makes it an
     error.
