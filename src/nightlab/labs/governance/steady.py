@@ -13,15 +13,21 @@ import logging
 import math
 import sys
 import uuid
+from collections.abc import Iterator
 from functools import cache, wraps
 from typing import Any
+
+from looking import look_when_asked
+from quick import quick
+
+MOST_IDS = 10_000
 
 
 @cache
 def steady() -> None:
     """Apply every patch, once in a process."""
     logging.getLogger("swarm").setLevel(logging.ERROR)
-    for patch in (rank_posts_by_order, tell_nobody_nothing, count_ids):
+    for patch in (rank_posts_by_order, count_ids, quick, look_when_asked):
         patch()
     gc.collect()
     gc.freeze()  # what was imported need not be looked through again and again
@@ -29,7 +35,7 @@ def steady() -> None:
 
 def restart() -> None:
     """Before each run: its ids are those of any other with its seed."""
-    _Ids.numbers = itertools.count(1)
+    _IDS.uuid4 = _counted().__next__
 
 
 class Ranking:
@@ -54,7 +60,7 @@ class Ranking:
 
     def changed(self, post: Any) -> None:
         """Put a post where it belongs now."""
-        post.__dict__.pop("said", None)
+        post.__dict__.pop("to_dict", None)
         old = self._keys[post.post_id]
         if old[0] != math.inf:
             del self._shown[bisect.bisect_left(self._shown, old)]
@@ -114,10 +120,10 @@ def rank_posts_by_order() -> None:
         return self.ranking.first(limit) if self._posts else []
 
     def said(self: Any) -> dict[str, Any]:
-        kept = self.__dict__.get("said")
-        if kept is None:
-            kept = self.__dict__["said"] = to_dict(self)
-        return dict(kept)
+        """And from then on a copy of the same, till the post changes."""
+        told = to_dict(self)
+        self.__dict__["to_dict"] = told.copy
+        return dict(told)
 
     def age_seconds(self: Any) -> float:
         by_order = self.__dict__.get("age_seconds_by_order")
@@ -127,20 +133,6 @@ def rank_posts_by_order() -> None:
         setattr(feed, name, followed(getattr(feed, name)))
     feed.create_post, feed.clear, feed.get_ranked_posts = create_post, cleared, get_ranked_posts
     post_class.to_dict, post_class.age_seconds = said, property(age_seconds)
-
-
-def tell_nobody_nothing() -> None:
-    """Leave events alone that nobody has subscribed to: there is no log, and they are lost."""
-    module = sys.modules.get("swarm.logging.event_bus")
-    if module is None or not hasattr(module.EventBus, "emit"):
-        return
-    emit = module.EventBus.emit
-
-    def emit_if_heard(self: Any, event: Any) -> None:
-        if getattr(self, "_subscribers", True):
-            emit(self, event)
-
-    module.EventBus.emit = emit_if_heard
 
 
 class _Id(str):
@@ -156,17 +148,31 @@ class _Id(str):
 class _Ids:
     """In place of the module uuid: ids that count from one in each run."""
 
-    numbers = itertools.count(1)
-
-    def uuid4(self) -> _Id:
-        return _Id(f"{next(_Ids.numbers):08x}-0000-4000-8000-000000000000")
+    def __init__(self) -> None:
+        self.uuid4 = _counted().__next__
 
     def __getattr__(self, name: str) -> Any:
         return getattr(uuid, name)
+
+
+def _counted() -> Iterator[_Id]:
+    """The ids of a run; the first ones are made once for all runs."""
+    for number in itertools.count():
+        if number < len(_MADE):
+            yield _MADE[number]
+            continue
+        made = _Id(f"{number + 1:08x}-0000-4000-8000-000000000000")
+        if number < MOST_IDS:
+            _MADE.append(made)
+        yield made
+
+
+_MADE: list[_Id] = []
+_IDS = _Ids()
 
 
 def count_ids() -> None:
     """Number what the simulator makes, in place of random ids: sets of ids keep their order."""
     for name, module in list(sys.modules.items()):
         if name.startswith("swarm.") and getattr(module, "uuid", None) is uuid:
-            module.uuid = _Ids()  # type: ignore[attr-defined]
+            module.uuid = _IDS  # type: ignore[attr-defined]

@@ -1,0 +1,221 @@
+"""What an agent sees, worked out as it looks at it: of most things nobody takes notice.
+
+The simulator makes some sixty lists and figures for each agent in each step. An agent reads a few
+of them. So here each is made when it is first read, by those lines of the simulator's own method
+that lead to it.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import dataclasses
+import inspect
+import sys
+import textwrap
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any
+
+Make = Callable[[Any, str], Any]
+
+_READ = {
+    "_config", "_state", "_feed", "_task_pool", "_network", "_handler_registry", "_spawn_tree",
+    "apply_noise", "_get_artifacts_for_agent",
+}  # fmt: skip
+"""What the method that builds an observation may look at: from there nothing else is changed."""
+
+_LEFT = (ast.Return, ast.Yield, ast.YieldFrom, ast.Await, ast.Global, ast.Nonlocal, ast.Delete)
+
+
+def look_when_asked() -> None:
+    """Make what an agent sees when it looks at it, as long as its turn lasts."""
+    module = sys.modules.get("swarm.core.observation_builder")
+    places = sys.modules.get("swarm.core.orchestrator"), sys.modules.get("swarm.core.handler")
+    orchestrator, handler = (
+        getattr(place, name, None)
+        for place, name in zip(places, ("Orchestrator", "Handler"), strict=True)
+    )
+    turns = ("_select_action", "_complete_interaction")
+    if not all(hasattr(orchestrator, name) for name in turns):
+        return
+    builder, kind = getattr(module, "ObservationBuilder", None), getattr(module, "Observation", 0)
+    made = lines_to_each(builder.build) if hasattr(builder, "build") else {}
+    if not made or not dataclasses.is_dataclass(kind):
+        return
+    build, view = builder.build, _view(kind, made)
+
+    @wraps(build)
+    def glance(self: Any, agent_id: str) -> Any:
+        if not _is_plain(self, handler):
+            return build(self, agent_id)
+        seen = object.__new__(view)
+        own = self.__dict__
+        own["turn"] = turn = own.get("turn", 0) + 1
+        seen.__dict__["seen_by"] = (own["alone"], agent_id, turn, own)
+        return seen
+
+    builder.build = glance
+    orchestrator._select_action = _ends_turn(orchestrator._select_action, after=True)
+    orchestrator._complete_interaction = _ends_turn(orchestrator._complete_interaction)
+
+
+def _is_plain(builder: Any, handler: Any) -> bool:
+    """Whether to look has no effect: no noise is drawn, nothing expires, nobody is told of it."""
+    own = builder.__dict__
+    handlers = own["_handler_registry"].all_handlers()
+    if own.get("handlers_seen") != len(handlers):
+        own["handlers_seen"] = len(handlers)
+        own["handlers_idle"] = all(
+            getattr(type(each), name) is getattr(handler, name, None)
+            for each in handlers
+            for name in ("on_pre_observation", "build_observation_fields")
+        )
+        own["alone"] = alone = copy.copy(builder)
+        alone._handler_registry = type(own["_handler_registry"])()
+    return (
+        own["handlers_idle"]
+        and own["_spawn_tree"] is None
+        and not own["_task_pool"]._tasks
+        and own["_config"].observation_noise_probability <= 0
+    )
+
+
+def _ends_turn(act: Any, after: bool = False) -> Any:
+    """What was not looked at till now can't be any more: it has changed."""
+
+    @wraps(act)
+    def acted(self: Any, *args: Any, **named: Any) -> Any:
+        result = act(self, *args, **named) if after else None
+        own = self._obs_builder.__dict__
+        own["turn"] = own.get("turn", 0) + 1
+        return result if after else act(self, *args, **named)
+
+    return acted
+
+
+class _Look:
+    """A field of an observation that is made when it is first read, and then stays."""
+
+    def __init__(self, name: str, make: Make) -> None:
+        self.name, self.make = name, make
+
+    def __get__(self, seen: Any, owner: Any = None) -> Any:
+        if seen is None:
+            raise AttributeError(self.name)
+        builder, agent_id, turn, now = seen.__dict__["seen_by"]
+        if now["turn"] != turn:
+            raise RuntimeError(f"an agent reads {self.name} after its turn")
+        value = seen.__dict__[self.name] = self.make(builder, agent_id)
+        return value
+
+
+def _view(kind: Any, made: dict[str, Make]) -> Any:
+    """The class of observations whose fields are made when they are read."""
+    looks = {name: _Look(name, make) for name, make in made.items()}
+    for field in dataclasses.fields(kind):
+        if field.name not in looks and field.default is dataclasses.MISSING:
+            looks[field.name] = _Look(field.name, _always(field.default_factory))
+    return type(kind.__name__, (kind,), {**looks, "__module__": kind.__module__})
+
+
+def _always(make: Any) -> Make:
+    return lambda builder, agent_id: make()
+
+
+def lines_to_each(method: Any) -> dict[str, Make]:
+    """For each field that a method names in what it returns, a function of the lines to there.
+
+    None, where the method is not of the expected kind: assignments one after the other, and at the
+    end an object of named fields.
+    """
+    try:
+        source = textwrap.dedent(inspect.getsource(method))
+    except (OSError, TypeError):
+        return {}
+    tree = ast.parse(source).body[0]
+    if not isinstance(tree, ast.FunctionDef) or method.__closure__ or tree.decorator_list:
+        return {}
+    ast.increment_lineno(tree, method.__code__.co_firstlineno - 1)
+    *lines, last = tree.body
+    made = last.value if isinstance(last, ast.Return) else None
+    if not isinstance(made, ast.Call) or made.args or not all(each.arg for each in made.keywords):
+        return {}
+    if any(isinstance(node, _LEFT) for line in lines for node in ast.walk(line)):
+        return {}
+    if not set(_attributes_of("self", tree)) <= _READ:
+        return {}
+    names = _variables(lines)
+    return {
+        str(each.arg): _function(method, tree, _leading_to(each.value, lines, names), each.value)
+        for each in made.keywords
+    }
+
+
+def _leading_to(value: ast.expr, lines: list[ast.stmt], names: set[str]) -> list[ast.stmt]:
+    """The lines that have a part in a value, in their order."""
+    needed, kept = _mentioned(value) & names, []
+    for line in reversed(lines):
+        if needed & _changed(line, names):
+            kept.append(line)
+            needed |= _mentioned(line) & names
+    return kept[::-1]
+
+
+def _changed(line: ast.stmt, names: set[str]) -> set[str]:
+    """The variables that a line may change: its target, and those whose methods it calls.
+
+    Of anything but an assignment, all that it mentions.
+    """
+    if not isinstance(line, ast.Assign):
+        return _mentioned(line) & names
+    told = {node.func.value.id for node in ast.walk(line) if _is_told(node)}  # type: ignore[attr-defined]
+    return (told | {name for target in line.targets for name in _mentioned(target)}) & names
+
+
+def _is_told(node: ast.AST) -> bool:
+    called = node.func if isinstance(node, ast.Call) else None
+    return isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name)
+
+
+def _variables(lines: list[ast.stmt]) -> set[str]:
+    """The variables that lines set, without those that live within a comprehension."""
+    within: Counter[str] = Counter()
+    every: Counter[str] = Counter()
+    for line in lines:
+        every.update(_stored(line))
+        for node in ast.walk(line):
+            if isinstance(node, ast.comprehension):
+                within.update(_stored(node.target))
+    return set(every - within)
+
+
+def _stored(node: ast.AST) -> Iterator[str]:
+    for each in ast.walk(node):
+        if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
+            yield each.id
+        elif isinstance(each, ast.ExceptHandler) and each.name:
+            yield each.name
+
+
+def _mentioned(node: ast.AST) -> set[str]:
+    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+
+
+def _attributes_of(name: str, tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if node.value.id == name:
+                yield node.attr
+
+
+def _function(method: Any, tree: ast.FunctionDef, lines: list[ast.stmt], value: ast.expr) -> Make:
+    """The method with these lines alone, which returns the value."""
+    shortened = copy.copy(tree)
+    shortened.body = [*lines, ast.copy_location(ast.Return(value), value)]
+    code = compile(ast.Module([shortened], []), method.__code__.co_filename, "exec")
+    found: dict[str, Any] = {}
+    exec(code, method.__globals__, found)
+    made: Make = found[tree.name]
+    return made
