@@ -52,13 +52,13 @@ def look_when_asked() -> None:
             return build(self, agent_id)
         seen = object.__new__(view)
         own = self.__dict__
-        own["turn"] = turn = own.get("turn", 0) + 1
+        own["turn"] = turn = object()
         seen.__dict__["seen_by"] = (own["alone"], agent_id, turn, own)
         return seen
 
     builder.build = glance
-    orchestrator._select_action = _ends_turn(orchestrator._select_action, after=True)
-    orchestrator._complete_interaction = _ends_turn(orchestrator._complete_interaction)
+    orchestrator._select_action = _then_ends_turn(orchestrator._select_action)
+    orchestrator._complete_interaction = _first_ends_turn(orchestrator._complete_interaction)
 
 
 def _is_plain(builder: Any, handler: Any) -> bool:
@@ -82,17 +82,27 @@ def _is_plain(builder: Any, handler: Any) -> bool:
     )
 
 
-def _ends_turn(act: Any, after: bool = False) -> Any:
-    """What was not looked at till now can't be any more: it has changed."""
+def _then_ends_turn(select: Any) -> Any:
+    """After an agent has chosen what to do, the world changes: its look at it is over."""
 
-    @wraps(act)
-    def acted(self: Any, *args: Any, **named: Any) -> Any:
-        result = act(self, *args, **named) if after else None
-        own = self._obs_builder.__dict__
-        own["turn"] = own.get("turn", 0) + 1
-        return result if after else act(self, *args, **named)
+    @wraps(select)
+    def selected(self: Any, agent: Any, observation: Any) -> Any:
+        action = select(self, agent, observation)
+        self._obs_builder.__dict__["turn"] = None
+        return action
 
-    return acted
+    return selected
+
+
+def _first_ends_turn(complete: Any) -> Any:
+    """Before a deal is done, the look of whoever agreed to it is over."""
+
+    @wraps(complete)
+    def completed(self: Any, proposal: Any, accepted: Any) -> Any:
+        self._obs_builder.__dict__["turn"] = None
+        return complete(self, proposal, accepted)
+
+    return completed
 
 
 class _Look:
@@ -105,7 +115,7 @@ class _Look:
         if seen is None:
             raise AttributeError(self.name)
         builder, agent_id, turn, now = seen.__dict__["seen_by"]
-        if now["turn"] != turn:
+        if now["turn"] is not turn:
             raise RuntimeError(f"an agent reads {self.name} after its turn")
         value = seen.__dict__[self.name] = self.make(builder, agent_id)
         return value

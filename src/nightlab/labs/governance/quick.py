@@ -11,18 +11,9 @@ import sys
 from functools import wraps
 from typing import Any
 
-_HOOKS = {
-    "apply_epoch_start": "on_epoch_start",
-    "apply_interaction": "on_interaction",
-    "apply_step": "on_step",
-    "can_agent_act": "can_agent_act",
-}
-"""How the engine asks all of its levers, and which method of theirs answers."""
-
-
 def quick() -> None:
     """Apply every patch."""
-    for patch in (tell_nobody_nothing, ask_no_idle_lever, read_values_directly):
+    for patch in (tell_nobody_nothing, read_values_directly):
         patch()
 
 
@@ -51,71 +42,6 @@ def tell_nobody_nothing() -> None:
             make(self, **data)
 
     bus.emit, bus.subscribe, event.__init__ = emit_if_heard, subscribe_and_note, make_if_heard
-
-
-def ask_no_idle_lever() -> None:
-    """Ask a lever only for what it has an answer of its own to: the common one is no effect."""
-    engine = getattr(sys.modules.get("swarm.governance.engine"), "GovernanceEngine", None)
-    levers = sys.modules.get("swarm.governance.levers")
-    lever, effect = (getattr(levers, name, None) for name in ("GovernanceLever", "LeverEffect"))
-    if effect is None or not all(_asks(engine, how, what) for how, what in _HOOKS.items()):
-        return
-    if not all(_is_idle(lever, effect, what) for what in _HOOKS.values()):
-        return
-    every = engine._iter_active_levers
-
-    @wraps(every)
-    def those_that_answer(self: Any) -> Any:
-        own, asked = self.__dict__, self.__dict__.get("asked")
-        if asked is None:
-            return every(self)
-        active = every(self)
-        if len(active) < len(self._levers):
-            return [each for each in active if _answers(each, lever, asked)]
-        known = own.setdefault("answering", {})
-        if asked not in known:
-            known[asked] = [each for each in active if _answers(each, lever, asked)]
-        return known[asked]
-
-    engine._iter_active_levers = those_that_answer
-    for how, what in _HOOKS.items():
-        setattr(engine, how, _asking(getattr(engine, how), what))
-
-
-def _asks(engine: Any, how: str, what: str) -> bool:
-    """Whether a method of the engine asks all active levers for this, and for nothing else."""
-    code = getattr(getattr(engine, how, None), "__code__", None)
-    names = set(code.co_names) if code else set()
-    return {"_iter_active_levers", what} <= names and not names & (set(_HOOKS.values()) - {what})
-
-
-def _is_idle(lever: Any, effect: Any, what: str) -> bool:
-    """Whether a lever's common answer has no effect: it consists of the lever's name."""
-
-    class Idle:
-        name = "idle"
-
-    try:
-        answer = getattr(lever, what)(Idle(), None, None)
-        return bool(answer is True or answer == effect(lever_name="idle"))
-    except (AttributeError, TypeError):
-        return False
-
-
-def _answers(each: Any, lever: Any, asked: str) -> bool:
-    return getattr(type(each), asked) is not getattr(lever, asked)
-
-
-def _asking(method: Any, what: str) -> Any:
-    @wraps(method)
-    def asks(self: Any, *args: Any) -> Any:
-        self.__dict__["asked"] = what
-        try:
-            return method(self, *args)
-        finally:
-            self.__dict__["asked"] = None
-
-    return asks
 
 
 def read_values_directly() -> None:

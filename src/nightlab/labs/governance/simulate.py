@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from measuring import Answer, Metrics, forget, illusion_delta, knows_incoherence, measure
-from world import World, fields, ignored, nearest, read_mapping, simulator
+from world import World, fields, ignored, nearest, read_mapping, simulator, world_of
 
 HERE = Path(__file__).resolve().parent
 FAR = 1_000_003
@@ -81,13 +81,10 @@ def read_plan(path: Path = HERE / "evaluation.yaml") -> Plan:
     return plan
 
 
-_WORLDS: dict[str, World] = {}
-
-
 def evaluate(settings: Mapping[str, Any], seed: int) -> Metrics:
     """The metrics of a scenario, or of a family that shares its levers."""
     plan = read_plan()
-    worlds = [_world(settings, plan.payoffs), *_family(plan)]
+    worlds = [world_of(settings, plan.payoffs), *_family(plan)]
     if plan.world and worlds[0].hash != plan.world:
         raise ValueError("only the governance section may change")
     levers = worlds[0].governed(settings.get("governance"))
@@ -124,13 +121,8 @@ def combined(found: Mapping[str, Metrics], plan: Plan) -> Metrics:
     return result
 
 
-def _world(settings: Mapping[str, Any], payoffs: bool) -> World:
-    world = World(settings, payoffs)
-    return _WORLDS.setdefault(world.hash, world)
-
-
 def _family(plan: Plan) -> list[World]:
-    return [_world(_read(HERE / name), plan.payoffs) for name in plan.scenarios]
+    return [world_of(_read(HERE / name), plan.payoffs) for name in plan.scenarios]
 
 
 @cache

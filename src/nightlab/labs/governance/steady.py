@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from functools import cache, wraps
 from typing import Any
 
+from idle import ask_no_idle_lever
 from looking import look_when_asked
 from quick import quick
 
@@ -27,7 +28,7 @@ MOST_IDS = 10_000
 def steady() -> None:
     """Apply every patch, once in a process."""
     logging.getLogger("swarm").setLevel(logging.ERROR)
-    for patch in (rank_posts_by_order, count_ids, quick, look_when_asked):
+    for patch in (rank_posts_by_order, count_ids, quick, ask_no_idle_lever, look_when_asked):
         patch()
     gc.collect()
     gc.freeze()  # what was imported need not be looked through again and again

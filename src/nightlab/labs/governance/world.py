@@ -11,6 +11,7 @@ import difflib
 import hashlib
 import json
 import math
+import pickle
 import re
 import tempfile
 from collections.abc import Mapping
@@ -29,6 +30,8 @@ NEEDS = {
     "letta": "a Letta server",
 }
 LARGEST_FILE, MOST_VALUES = 1_000_000, 100_000
+MOST_KEPT = 64
+_LEVERS = {False: frozenset({"governance"}), True: frozenset({"governance", "payoff"})}
 _WORDS = {"yes": True, "on": True, "no": False, "off": False}
 _EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 
@@ -89,6 +92,27 @@ def _spelled() -> frozenset[str]:
     return frozenset(form for word in _WORDS for form in (word, word.title(), word.upper()))
 
 
+def exactly(data: Any) -> bytes:
+    """Bytes that are equal only where data are: 1, 1.0 and true differ. None, where it has none."""
+    try:
+        return pickle.dumps(data)
+    except (pickle.PicklingError, TypeError, AttributeError, RecursionError):
+        return b""
+
+
+def world_of(settings: Mapping[str, Any], payoffs: bool = False) -> World:
+    """The world that a scenario file describes: one and the same for the same content."""
+    levers = _LEVERS[payoffs]
+    said = exactly({name: part for name, part in settings.items() if name not in levers})
+    known = _WORLDS.get((said, payoffs)) if said else None
+    if known is None:
+        new = World(settings, payoffs)
+        known = _BY_HASH.setdefault((new.hash, payoffs), new)
+        if said and len(_WORLDS) < MOST_KEPT:
+            _WORLDS[said, payoffs] = known
+    return known
+
+
 class World:
     """What a scenario file describes, but for its levers."""
 
@@ -96,7 +120,8 @@ class World:
         """Raises ValueError where it can't be run here. `payoffs` are levers too if asked for."""
         data = plain(settings)
         self.payoffs = payoffs
-        self.levers = {"governance", "payoff"} if payoffs else {"governance"}
+        self.levers = _LEVERS[payoffs]
+        self._governed: dict[bytes, Any] = {}
         self.data = {name: part for name, part in data.items() if name not in self.levers}
         agents = self.data.get("agents")
         if not isinstance(agents, list) or not agents:
@@ -148,6 +173,17 @@ class World:
 
     def governed(self, governance: Mapping[str, Any] | None) -> Any:
         """The levers' configuration, by the loader's own rules. Raises ValueError."""
+        said = exactly(governance)
+        if said not in self._governed:
+            made = self._parsed(governance)
+            if not said:
+                return made
+            while len(self._governed) >= MOST_KEPT:
+                self._governed.pop(next(iter(self._governed)))
+            self._governed[said] = made
+        return self._governed[said]
+
+    def _parsed(self, governance: Mapping[str, Any] | None) -> Any:
         governance = plain(governance or {})
         if not isinstance(governance, dict):
             raise ValueError("`governance` must be a mapping of levers to values")
@@ -171,6 +207,10 @@ class World:
             config.payoff_config = _in_a_line(simulator().parse_payoff_config, plain(payoff or {}))
         scenario.orchestrator_config = config
         return scenario
+
+
+_WORLDS: dict[tuple[bytes, bool], World] = {}
+_BY_HASH: dict[tuple[str, bool], World] = {}
 
 
 class _Asked(dict[str, Any]):
