@@ -26,6 +26,8 @@ _READ = {
 }  # fmt: skip
 """What the method that builds an observation may look at: from there nothing else is changed."""
 
+_HOOKS = ("on_pre_observation", "build_observation_fields")
+
 _LEFT = (ast.Return, ast.Yield, ast.YieldFrom, ast.Await, ast.Global, ast.Nonlocal, ast.Delete)
 
 
@@ -42,18 +44,25 @@ def look_when_asked() -> None:
         return
     builder, kind = getattr(module, "ObservationBuilder", None), getattr(module, "Observation", 0)
     made = lines_to_each(builder.build) if hasattr(builder, "build") else {}
-    if not made or not dataclasses.is_dataclass(kind):
+    if not made or not dataclasses.is_dataclass(kind) or not all(hasattr(handler, name) for name in _HOOKS):
         return
     build, view = builder.build, _view(kind, made)
+    at_once = [name for name in ("available_tasks", "active_tasks") if name in made]
 
     @wraps(build)
     def glance(self: Any, agent_id: str) -> Any:
-        if not _is_plain(self, handler):
-            return build(self, agent_id)
-        seen = object.__new__(view)
         own = self.__dict__
+        if own["_spawn_tree"] is not None or own["_config"].observation_noise_probability > 0:
+            return build(self, agent_id)
+        heard = _that_say_something(self, handler)
+        seen = object.__new__(view)
         own["turn"] = turn = object()
-        seen.__dict__["seen_by"] = (own["alone"], agent_id, turn, own)
+        shown = _copied(self) if heard else own["with_none"]
+        seen.__dict__["seen_by"] = (shown, agent_id, turn, own)
+        for name in at_once if own["_task_pool"]._tasks else ():
+            getattr(seen, name)  # a look at tasks ends those that are over
+        if heard:
+            shown._handler_registry = _Asked(heard, agent_id, self._state)
         return seen
 
     builder.build = glance
@@ -61,25 +70,54 @@ def look_when_asked() -> None:
     orchestrator._complete_interaction = _first_ends_turn(orchestrator._complete_interaction)
 
 
-def _is_plain(builder: Any, handler: Any) -> bool:
-    """Whether to look has no effect: no noise is drawn, nothing expires, nobody is told of it."""
-    own = builder.__dict__
-    handlers = own["_handler_registry"].all_handlers()
-    if own.get("handlers_seen") != len(handlers):
-        own["handlers_seen"] = len(handlers)
-        own["handlers_idle"] = all(
-            getattr(type(each), name) is getattr(handler, name, None)
+def _that_say_something(builder: Any, handler: Any) -> list[Any]:
+    """The handlers that have a part in what agents see."""
+    own, handlers = builder.__dict__, builder._handler_registry.all_handlers()
+    if own.get("handlers_known") != len(handlers):
+        own["handlers_known"] = len(handlers)
+        own["handlers_heard"] = [
+            each
             for each in handlers
-            for name in ("on_pre_observation", "build_observation_fields")
-        )
-        own["alone"] = alone = copy.copy(builder)
-        alone._handler_registry = type(own["_handler_registry"])()
-    return (
-        own["handlers_idle"]
-        and own["_spawn_tree"] is None
-        and not own["_task_pool"]._tasks
-        and own["_config"].observation_noise_probability <= 0
-    )
+            if any(getattr(type(each), name) is not getattr(handler, name) for name in _HOOKS)
+        ]
+        own["with_none"] = alone = _copied(builder)
+        alone._handler_registry = _Asked([], "", None)
+    heard: list[Any] = own["handlers_heard"]
+    return heard
+
+
+def _copied(builder: Any) -> Any:
+    copied = object.__new__(type(builder))
+    copied.__dict__.update(builder.__dict__)
+    return copied
+
+
+class _Asked:
+    """Handlers that were asked already, for to ask them may have effects: they say it again."""
+
+    def __init__(self, handlers: list[Any], agent_id: str, state: Any) -> None:
+        self._answers = [_Answer(each, agent_id, state) for each in handlers]
+
+    def all_handlers(self) -> list[_Answer]:
+        return self._answers
+
+
+class _Answer:
+    def __init__(self, handler: Any, agent_id: str, state: Any) -> None:
+        self.observation_field_mapping = handler.observation_field_mapping
+        self._error: Exception | None = None
+        try:
+            handler.on_pre_observation(agent_id, state)
+            self._fields = handler.build_observation_fields(agent_id, state)
+        except Exception as error:
+            self._error = error
+
+    def on_pre_observation(self, agent_id: str, state: Any) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def build_observation_fields(self, agent_id: str, state: Any) -> Any:
+        return self._fields
 
 
 def _then_ends_turn(select: Any) -> Any:

@@ -11,9 +11,16 @@ import sys
 from functools import wraps
 from typing import Any
 
+_WALKED = {
+    "_agent_ids", "_adjacency", "shortest_path", "neighbors", "len", "enumerate", "deque",
+    "append", "popleft", "add",
+}  # fmt: skip
+"""What the length of a path is made from where edges count and their weights do not."""
+
+
 def quick() -> None:
     """Apply every patch."""
-    for patch in (tell_nobody_nothing, read_values_directly):
+    for patch in (tell_nobody_nothing, read_values_directly, walk_once):
         patch()
 
 
@@ -56,3 +63,24 @@ def read_values_directly() -> None:
             held = next(each.__dict__["value"] for each in kind.__mro__ if "value" in vars(each))
             if held is plain and "value" not in kind.__members__:
                 kind.value = property(operator.attrgetter("_value_"))  # type: ignore[assignment]
+
+
+def walk_once() -> None:
+    """Measure the paths of a network again only if an edge came or went."""
+    network = getattr(sys.modules.get("swarm.env.network"), "AgentNetwork", None)
+    length, path = (
+        getattr(network, name, None) for name in ("average_path_length", "shortest_path")
+    )
+    codes = [getattr(each, "__code__", None) for each in (length, path)]
+    if not all(codes) or not {name for code in codes for name in code.co_names} <= _WALKED:
+        return
+
+    @wraps(length)
+    def average_path_length(self: Any) -> Any:
+        seen = list(self._agent_ids), {each: list(near) for each, near in self._adjacency.items()}
+        known = self.__dict__.get("walked")
+        if known is None or known[0] != seen:
+            known = self.__dict__["walked"] = (seen, length(self))
+        return known[1]
+
+    network.average_path_length = average_path_length
