@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from importlib.util import find_spec
 from pathlib import Path
@@ -72,25 +73,78 @@ def test_the_program_moves_what_stands_in_the_file() -> None:
     assert "pooled.accepted_interactions must stay >=" in str(program.policy.sentences())
 
 
+def drawn(settings: dict[str, Any], choose: random.Random) -> dict[str, Any]:
+    """The scenario with some toggles turned, and some shares set anew."""
+    governance = dict(settings["governance"])
+    for name in choose.sample(sorted(governance), 12):
+        if isinstance(governance[name], bool):
+            governance[name] = not governance[name]
+        elif isinstance(governance[name], float) and 0 < governance[name] < 1:
+            governance[name] = round(choose.uniform(0.05, 0.9), 3)
+    return {**settings, "governance": governance}
+
+
+OTHERWISE: dict[str, dict[str, Any]] = {
+    "noise": {"simulation": {"observation_noise_probability": 0.3, "observation_noise_std": 0.2}},
+    "order": {"simulation": {"schedule_mode": "priority", "max_actions_per_step": 6}},
+    "network": {"network": {"topology": "ring", "dynamic": True, "edge_decay_rate": 0.3}},
+    "limits": {"rate_limits": {"posts_per_epoch": 2, "interactions_per_step": 1}},
+}
+
+
 @needs_simulator
 @pytest.mark.parametrize("path", WORLDS, ids=lambda path: path.stem)
-def test_the_patches_change_no_number(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each seed, as the untouched simulator has it; that one may slip under load, and gets two
+def test_the_patches_change_no_number(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each seed, as the untouched simulator has it; that one may slip under load, and gets ten
     tries."""
-    runs = [*((seed, 3, 5) for seed in range(5)), (7, 8, 8)]
+    settings, choose = settings_of(path), random.Random(path.stem)
+    asked = [(settings, seed, 3, 5) for seed in range(3)]
+    asked += [(drawn(settings, choose), seed, 3, 5) for seed in range(3, 9)]
+    asked += [(drawn({**settings, **more}, choose), 9, 3, 5) for more in OTHERWISE.values()]
+    asked += [(drawn(settings, choose), 10, 8, 8)]
+    found: list[list[dict[str, float]]] = []
     with imported(monkeypatch, LAB, None) as simulate:
+        for scenario, *run in asked:
+            world = simulate.World(scenario)
+            levers = world.governed(scenario["governance"])
+            found.append(list(simulate.measure(world, levers, None, *run).rows))
+    with imported(monkeypatch, LAB, None):
         import swarm.scenarios.loader as loader
 
-        said = {run: [upstream(loader, path, *run) for _ in range(2)] for run in runs}
-        settings = settings_of(path)
-        world = simulate.World(settings)
-        levers = world.governed(settings["governance"])
-        for run, tries in said.items():
-            rows = simulate.measure(world, levers, None, *run).rows
-            numbers = [
-                [{name: row[name] for name in rows[0]} for row in one_try] for one_try in tries
-            ]
-            assert list(rows) in numbers, run
+        for (scenario, *run), rows in zip(asked, found, strict=True):
+            file = tmp_path / "scenario.yaml"
+            file.write_text(yaml.safe_dump(scenario, sort_keys=False))
+            tries = ([*upstream(loader, file, *run)] for _ in range(10))
+            assert any(
+                rows == [{name: row[name] for name in rows[0]} for row in one_try]
+                for one_try in tries
+            ), (run, scenario["governance"])
+
+
+@needs_simulator
+def test_the_patches_find_what_they_replace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another release of the simulator may be of another shape: it runs, but no quicker."""
+    with imported(monkeypatch, LAB, None) as simulate:
+        simulate.simulator()
+        from swarm.core import observation_builder, orchestrator
+        from swarm.env import network
+        from swarm.governance import engine
+        from swarm.logging import event_bus
+        from swarm.models import agent, events
+
+        for patched in (
+            observation_builder.ObservationBuilder.build,
+            orchestrator.Orchestrator._select_action,
+            orchestrator.Orchestrator._complete_interaction,
+            engine.GovernanceEngine._iter_active_levers,
+            event_bus.EventBus.emit,
+            events.Event.__init__,
+            network.AgentNetwork.average_path_length,
+        ):
+            assert hasattr(patched, "__wrapped__"), patched.__qualname__
+        assert type(vars(agent.AgentType)["value"]) is property
 
 
 @needs_simulator

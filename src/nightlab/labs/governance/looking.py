@@ -7,67 +7,68 @@ that lead to it.
 
 from __future__ import annotations
 
-import ast
-import copy
 import dataclasses
-import inspect
 import sys
-import textwrap
-from collections import Counter
-from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
 
-Make = Callable[[Any, str], Any]
+from excerpts import Make, excerpts
 
-_READ = {
-    "_config", "_state", "_feed", "_task_pool", "_network", "_handler_registry", "_spawn_tree",
-    "apply_noise", "_get_artifacts_for_agent",
-}  # fmt: skip
+_PLACES = (
+    ("observation_builder", "ObservationBuilder"),
+    ("observation_builder", "Observation"),
+    ("orchestrator", "Orchestrator"),
+    ("handler", "Handler"),
+)
+_NEEDED = {"_config", "_state", "_task_pool", "_handler_registry", "_spawn_tree"}
+_READ = {"_feed", "_network", "apply_noise", "_get_artifacts_for_agent"}
 """What the method that builds an observation may look at: from there nothing else is changed."""
 
-_HOOKS = ("on_pre_observation", "build_observation_fields")
+_TURNS = ("_select_action", "_complete_interaction")
+"""After the first an agent has chosen what to do; before the second it has agreed to a deal."""
 
-_LEFT = (ast.Return, ast.Yield, ast.YieldFrom, ast.Await, ast.Global, ast.Nonlocal, ast.Delete)
+_HOOKS = ("on_pre_observation", "build_observation_fields")
 
 
 def look_when_asked() -> None:
     """Make what an agent sees when it looks at it, as long as its turn lasts."""
-    module = sys.modules.get("swarm.core.observation_builder")
-    places = sys.modules.get("swarm.core.orchestrator"), sys.modules.get("swarm.core.handler")
-    orchestrator, handler = (
-        getattr(place, name, None)
-        for place, name in zip(places, ("Orchestrator", "Handler"), strict=True)
+    builder, kind, orchestrator, handler = (
+        getattr(sys.modules.get(f"swarm.core.{module}"), name, None) for module, name in _PLACES
     )
-    turns = ("_select_action", "_complete_interaction")
-    if not all(hasattr(orchestrator, name) for name in turns):
+    code = getattr(getattr(builder, "build", None), "__code__", None)
+    if code is None or not set(code.co_names) >= _NEEDED or not dataclasses.is_dataclass(kind):
         return
-    builder, kind = getattr(module, "ObservationBuilder", None), getattr(module, "Observation", 0)
-    made = lines_to_each(builder.build) if hasattr(builder, "build") else {}
-    if not made or not dataclasses.is_dataclass(kind) or not all(hasattr(handler, name) for name in _HOOKS):
+    made = excerpts(builder.build, _NEEDED | _READ)
+    turns = [getattr(orchestrator, name, None) for name in _TURNS]
+    if not made or not all(turns) or not all(hasattr(handler, name) for name in _HOOKS):
         return
-    build, view = builder.build, _view(kind, made)
-    at_once = [name for name in ("available_tasks", "active_tasks") if name in made]
+    builder.build = _glance(builder.build, _view(kind, made), handler, made)
+    for name, turn, first in zip(_TURNS, turns, (False, True), strict=True):
+        setattr(orchestrator, name, _ends_turn(turn, first))
+
+
+def _glance(build: Any, view: Any, handler: Any, made: dict[str, Make]) -> Any:
+    """In place of a builder's method: what it would make, to be made later."""
+    at_once = [name for name, make in made.items() if "_task_pool" in make.__code__.co_names]
 
     @wraps(build)
     def glance(self: Any, agent_id: str) -> Any:
         own = self.__dict__
-        if own["_spawn_tree"] is not None or own["_config"].observation_noise_probability > 0:
+        noise = getattr(own["_config"], "observation_noise_probability", 1)
+        if noise > 0 or own["_spawn_tree"] is not None:
             return build(self, agent_id)
         heard = _that_say_something(self, handler)
         seen = object.__new__(view)
         own["turn"] = turn = object()
         shown = _copied(self) if heard else own["with_none"]
         seen.__dict__["seen_by"] = (shown, agent_id, turn, own)
-        for name in at_once if own["_task_pool"]._tasks else ():
+        for name in at_once if getattr(own["_task_pool"], "_tasks", True) else ():
             getattr(seen, name)  # a look at tasks ends those that are over
         if heard:
-            shown._handler_registry = _Asked(heard, agent_id, self._state)
+            shown._handler_registry = _Asked(heard, agent_id, own["_state"])
         return seen
 
-    builder.build = glance
-    orchestrator._select_action = _then_ends_turn(orchestrator._select_action)
-    orchestrator._complete_interaction = _first_ends_turn(orchestrator._complete_interaction)
+    return glance
 
 
 def _that_say_something(builder: Any, handler: Any) -> list[Any]:
@@ -120,27 +121,21 @@ class _Answer:
         return self._fields
 
 
-def _then_ends_turn(select: Any) -> Any:
-    """After an agent has chosen what to do, the world changes: its look at it is over."""
+def _ends_turn(act: Any, first: bool) -> Any:
+    """What was not looked at till then can't be any more: it changes now."""
 
-    @wraps(select)
-    def selected(self: Any, agent: Any, observation: Any) -> Any:
-        action = select(self, agent, observation)
+    @wraps(act)
+    def acted_first(self: Any, *args: Any, **named: Any) -> Any:
+        result = act(self, *args, **named)
         self._obs_builder.__dict__["turn"] = None
-        return action
+        return result
 
-    return selected
-
-
-def _first_ends_turn(complete: Any) -> Any:
-    """Before a deal is done, the look of whoever agreed to it is over."""
-
-    @wraps(complete)
-    def completed(self: Any, proposal: Any, accepted: Any) -> Any:
+    @wraps(act)
+    def over_first(self: Any, *args: Any, **named: Any) -> Any:
         self._obs_builder.__dict__["turn"] = None
-        return complete(self, proposal, accepted)
+        return act(self, *args, **named)
 
-    return completed
+    return over_first if first else acted_first
 
 
 class _Look:
@@ -154,7 +149,7 @@ class _Look:
             raise AttributeError(self.name)
         builder, agent_id, turn, now = seen.__dict__["seen_by"]
         if now["turn"] is not turn:
-            raise RuntimeError(f"an agent reads {self.name} after its turn")
+            raise RuntimeError(f"an agent looks at {self.name} when its turn is over")
         value = seen.__dict__[self.name] = self.make(builder, agent_id)
         return value
 
@@ -170,100 +165,3 @@ def _view(kind: Any, made: dict[str, Make]) -> Any:
 
 def _always(make: Any) -> Make:
     return lambda builder, agent_id: make()
-
-
-def lines_to_each(method: Any) -> dict[str, Make]:
-    """For each field that a method names in what it returns, a function of the lines to there.
-
-    None, where the method is not of the expected kind: assignments one after the other, and at the
-    end an object of named fields.
-    """
-    try:
-        source = textwrap.dedent(inspect.getsource(method))
-    except (OSError, TypeError):
-        return {}
-    tree = ast.parse(source).body[0]
-    if not isinstance(tree, ast.FunctionDef) or method.__closure__ or tree.decorator_list:
-        return {}
-    ast.increment_lineno(tree, method.__code__.co_firstlineno - 1)
-    *lines, last = tree.body
-    made = last.value if isinstance(last, ast.Return) else None
-    if not isinstance(made, ast.Call) or made.args or not all(each.arg for each in made.keywords):
-        return {}
-    if any(isinstance(node, _LEFT) for line in lines for node in ast.walk(line)):
-        return {}
-    if not set(_attributes_of("self", tree)) <= _READ:
-        return {}
-    names = _variables(lines)
-    return {
-        str(each.arg): _function(method, tree, _leading_to(each.value, lines, names), each.value)
-        for each in made.keywords
-    }
-
-
-def _leading_to(value: ast.expr, lines: list[ast.stmt], names: set[str]) -> list[ast.stmt]:
-    """The lines that have a part in a value, in their order."""
-    needed, kept = _mentioned(value) & names, []
-    for line in reversed(lines):
-        if needed & _changed(line, names):
-            kept.append(line)
-            needed |= _mentioned(line) & names
-    return kept[::-1]
-
-
-def _changed(line: ast.stmt, names: set[str]) -> set[str]:
-    """The variables that a line may change: its target, and those whose methods it calls.
-
-    Of anything but an assignment, all that it mentions.
-    """
-    if not isinstance(line, ast.Assign):
-        return _mentioned(line) & names
-    told = {node.func.value.id for node in ast.walk(line) if _is_told(node)}  # type: ignore[attr-defined]
-    return (told | {name for target in line.targets for name in _mentioned(target)}) & names
-
-
-def _is_told(node: ast.AST) -> bool:
-    called = node.func if isinstance(node, ast.Call) else None
-    return isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name)
-
-
-def _variables(lines: list[ast.stmt]) -> set[str]:
-    """The variables that lines set, without those that live within a comprehension."""
-    within: Counter[str] = Counter()
-    every: Counter[str] = Counter()
-    for line in lines:
-        every.update(_stored(line))
-        for node in ast.walk(line):
-            if isinstance(node, ast.comprehension):
-                within.update(_stored(node.target))
-    return set(every - within)
-
-
-def _stored(node: ast.AST) -> Iterator[str]:
-    for each in ast.walk(node):
-        if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
-            yield each.id
-        elif isinstance(each, ast.ExceptHandler) and each.name:
-            yield each.name
-
-
-def _mentioned(node: ast.AST) -> set[str]:
-    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
-
-
-def _attributes_of(name: str, tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            if node.value.id == name:
-                yield node.attr
-
-
-def _function(method: Any, tree: ast.FunctionDef, lines: list[ast.stmt], value: ast.expr) -> Make:
-    """The method with these lines alone, which returns the value."""
-    shortened = copy.copy(tree)
-    shortened.body = [*lines, ast.copy_location(ast.Return(value), value)]
-    code = compile(ast.Module([shortened], []), method.__code__.co_filename, "exec")
-    found: dict[str, Any] = {}
-    exec(code, method.__globals__, found)
-    made: Make = found[tree.name]
-    return made
