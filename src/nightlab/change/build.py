@@ -37,6 +37,7 @@ class Builder:
         self.baseline = baseline
         self.diff = diff
         self.bounds = bounds or Bounds()
+        self._topics: dict[str, str] = {}
 
     def build(self, idea: Idea, incumbent: CommittedFiles) -> Change:
         """The change that the idea means. Raises Refused with the reason."""
@@ -86,13 +87,16 @@ class Builder:
     def _about(self, idea: Idea, edits: Edits, incumbent: Files) -> dict[str, int]:
         """How many of its parts are about what. Values alone need no look at the text."""
         if idea.parameters and not idea.files:
-            return dict(
-                Counter(topic_of_parameter(n, self.space.parameters) for n in idea.parameters)
-            )
+            return dict(Counter(map(self._topic, idea.parameters)))
         try:
             return count_topics(self._parts(edits, incumbent))
         except NightlabError:  # what does not compile is refused elsewhere
             return {}
+
+    def _topic(self, name: str) -> str:
+        if name not in self._topics:
+            self._topics[name] = topic_of_parameter(name, self.space.parameters)
+        return self._topics[name]
 
     def _parts(self, edits: Edits, incumbent: Files) -> list[Part]:
         return [

@@ -48,7 +48,7 @@ class KeysSurface:
             if not _has(data, path):
                 mend = did_you_mean(path, (str(key) for key in data))
                 raise NightlabError(f"change.within: {path} is not in {self.file}{mend}")
-        known = flatten(data)
+        known = _scalars(self.file, files[self.file])
         for name in self.names:
             if name not in known:
                 mend = did_you_mean(name, known)
@@ -80,7 +80,7 @@ class KeysSurface:
         if self.file not in files:
             raise Refused(f"{self.file} may not be deleted")
         text = files[self.file].decode("utf-8")
-        known = flatten(load_mapping(self.file, files[self.file]))
+        known = _scalars(self.file, files[self.file])
         root = compose(self.file, text)
         found = {name: _place(root, name) for name in ours}
         places = {name: place for name, place in found.items() if place and name in known}
@@ -128,8 +128,10 @@ def load_mapping(file: str, content: bytes, version: str = "1.2") -> dict[str, A
     Raises NightlabError where it isn't a mapping, or is too large to be one of parameters.
     """
     key = (file, content, version)
-    known = _KNOWN.get(key)
-    return known if known is not None else _remember(key, _load(file, content, version))
+    if key not in _KNOWN:
+        return _remember(key, _load(file, content, version))
+    _KNOWN.move_to_end(key)  # an incumbent is asked for again and again
+    return _KNOWN[key]
 
 
 def with_value(data: dict[str, Any], path: str, value: Value) -> dict[str, Any]:
@@ -204,6 +206,12 @@ def flatten(data: dict[str, Any], prefix: str = "") -> dict[str, Value]:
         if isinstance(value, dict):
             scalars = flatten(value, f"{prefix}{key}.") | scalars
     return scalars
+
+
+@lru_cache(maxsize=64)
+def _scalars(file: str, content: bytes) -> Mapping[str, Value]:
+    """Every scalar of the whole file by dotted path."""
+    return flatten(load_mapping(file, content))
 
 
 def format_scalar(value: Value) -> str:

@@ -28,6 +28,10 @@ _ELSEWHERE = (
 """Variables that git sets for hooks and aliases, and that lead it to another repository."""
 
 
+_SMALL = 100_000
+"""Bytes. A file of up to so many is kept at hand when it was read."""
+
+
 class CommittedFiles(Mapping[str, bytes]):
     """The files of one commit below a folder, read when asked for."""
 
@@ -35,10 +39,16 @@ class CommittedFiles(Mapping[str, bytes]):
         self._repo = repo
         self.entries = dict(_walk(repo, repo[commit].peel(pygit2.Tree), ""))
         self._prefix = prefix
+        self._read: dict[str, bytes] = {}
 
     def __getitem__(self, path: str) -> bytes:
+        if path in self._read:
+            return self._read[path]
         blob, _ = self.entries[self._prefix + path]
-        return _data(self._repo, blob)
+        data = _data(self._repo, blob)
+        if len(data) <= _SMALL:
+            self._read[path] = data
+        return data
 
     def __iter__(self) -> Iterator[str]:
         cut = len(self._prefix)

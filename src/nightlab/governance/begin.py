@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nightlab.change.keys import flatten, format_scalar, load_mapping
-from nightlab.governance.ledger.placing import place_value
+from nightlab.governance.ledger.placing import place_values
 from nightlab.governance.ledger.record import SECTION
 from nightlab.governance.place import LAB
 from nightlab.governance.program import dotted, space_of
@@ -75,12 +75,12 @@ def written_out(scenario: Path, levers: Sequence[Lever]) -> str:
     content = scenario.read_bytes()
     known = flatten(load_mapping(scenario.name, content))
     text = content.decode("utf-8")
-    section = SECTION.rstrip(".")
-    for lever in levers:
-        if dotted(lever.name) not in known:
-            value = format_scalar(lever.value)
-            text = place_value(scenario.name, text, section, lever.name, value)
-    return text
+    missing = {
+        lever.name: format_scalar(lever.value)
+        for lever in levers
+        if dotted(lever.name) not in known
+    }
+    return place_values(scenario.name, text, SECTION.rstrip("."), missing)
 
 
 def _about(text: str, file: str, name: str, levers: Sequence[Lever], floor: float) -> str:

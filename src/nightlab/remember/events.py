@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 from nightlab.types import NightlabError
@@ -294,9 +294,12 @@ KINDS: dict[str, type[Event]] = {
 }
 
 
+_STRICT = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+
+
 def encode(event: Event) -> str:
     """The event's own fields as strict JSON."""
-    return json.dumps(asdict(event), allow_nan=False, separators=(",", ":"))
+    return _STRICT.encode(vars(event))
 
 
 _FIELDS = {kind: frozenset(item.name for item in fields(event)) for kind, event in KINDS.items()}

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 
 def replace_file(path: Path, parts: Iterable[str], fresh: Path | None = None) -> None:
@@ -17,14 +18,24 @@ def replace_file(path: Path, parts: Iterable[str], fresh: Path | None = None) ->
     is the name used meanwhile. Raises OSError.
     """
     fresh = fresh or path.with_name(f".{path.name}.{os.getpid()}.new")
-    fresh.unlink(missing_ok=True)
     try:
-        with fresh.open("x", encoding="utf-8", newline="\n") as file:
-            file.writelines(parts)
-        if path.is_file() and not path.is_symlink():
-            fresh.chmod(stat.S_IMODE(path.stat().st_mode))
+        with _created(fresh) as file:
+            file.writelines(part.encode() for part in parts)
+        with suppress(FileNotFoundError):
+            before = path.lstat().st_mode
+            if stat.S_ISREG(before):
+                fresh.chmod(stat.S_IMODE(before))
         fresh.replace(path)
     except BaseException:
         with suppress(OSError):
             fresh.unlink()
         raise
+
+
+def _created(fresh: Path) -> BinaryIO:
+    """A file that was not there; what was, a killed process left."""
+    try:
+        return fresh.open("xb")
+    except FileExistsError:
+        fresh.unlink()
+        return fresh.open("xb")

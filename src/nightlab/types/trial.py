@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from nightlab.types.words import COMPARED, Curve, Decision, Metrics, Outcome, Parameters, Purpose
@@ -137,6 +138,18 @@ class Trial:
 
     def values(self, metric: str, purposes: Collection[Purpose] = COMPARED) -> dict[int, float]:
         """The metric by seed, averaged where a seed was run more than once."""
+        wanted = frozenset(purposes)
+        known = self._known.get((metric, wanted))
+        if known is None:
+            known = self._known[metric, wanted] = self._averaged(metric, wanted)
+        return known.copy()
+
+    @cached_property
+    def _known(self) -> dict[tuple[str, frozenset[Purpose]], dict[int, float]]:
+        """What `values` has found: judge, proposer and views ask for the same again and again."""
+        return {}
+
+    def _averaged(self, metric: str, purposes: frozenset[Purpose]) -> dict[int, float]:
         found: dict[int, list[float]] = {}
         for run in self.runs:
             if run.purpose in purposes and run.outcome is Outcome.OK and metric in run.metrics:

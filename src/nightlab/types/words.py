@@ -18,7 +18,8 @@ Curve: TypeAlias = tuple[tuple[float, float], ...]
 def one_line(text: str, width: int = 200) -> str:
     """Text from elsewhere, fit to be shown: one line, no control characters, not too long."""
     plain = " ".join(re.sub(r"\x1b\[[0-9;?]*[ -/]*[@-~]", "", text).split())
-    plain = "".join(sign for sign in plain if sign.isprintable())
+    if not plain.isprintable():
+        plain = "".join(sign for sign in plain if sign.isprintable())
     return plain if len(plain) <= width else plain[: width - 1] + "…"
 
 

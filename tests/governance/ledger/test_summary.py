@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from nightlab.campaign import Campaign
 from nightlab.governance.ledger.record import mutation
-from nightlab.governance.ledger.summary import Summary, finite, written
+from nightlab.governance.ledger.summary import Summary, written
 from nightlab.study import open_study
 from nightlab.types import Decision, Outcome, Purpose, Trial, Verdict
 
@@ -313,3 +314,16 @@ def test_whatever_is_written_is_strict_json(value: Any, depth: int) -> None:
     text = written(value, depth)
     read = json.loads(text, parse_constant=lambda word: pytest.fail(word))
     assert read == finite(value)
+    same = json.dumps(finite(value), indent=2, allow_nan=False, default=str)
+    assert text == same.replace("\n", "\n" + "  " * depth)
+
+
+def finite(value: Any) -> Any:
+    """The value with None for every number that JSON has no word for."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): finite(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [finite(each) for each in value]
+    return value

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nightlab.change.keys import format_scalar, load_mapping
-from nightlab.governance.ledger.placing import place_value
+from nightlab.governance.ledger.placing import place_values
 from nightlab.governance.ledger.record import SECTION, lever
 from nightlab.governance.simulation.simulator import Simulator
 from nightlab.remember.replace import replace_file
@@ -71,8 +71,12 @@ def _read(scenario: Path) -> bytes:
 def _with_levers(file: str, content: bytes, values: Mapping[str, Value]) -> str:
     text, data = content.decode("utf-8"), load_mapping(file, content)
     moved = _moved(data, values)
+    sections: dict[str, dict[str, str]] = {}
     for name, value in moved.items():
-        text = place_value(file, text, *_place(name), format_scalar(value))
+        section, key = _place(name)
+        sections.setdefault(section, {})[key] = format_scalar(value)
+    for section, entries in sections.items():
+        text = place_values(file, text, section, entries)
     if not _same(load_mapping(file, text.encode("utf-8")), _with(data, moved)):
         raise NightlabError(
             f"{file}: {', '.join(moved)} cannot be moved alone: something else shares the value by"

@@ -1,8 +1,9 @@
-"""One value put into a section of a YAML or JSON file, every other byte and comment kept."""
+"""Values put into a section of a YAML or JSON file, every other byte and comment kept."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -15,43 +16,64 @@ from nightlab.types import NightlabError
 _NOTHING = ("", "~", "null", "Null", "NULL")
 
 
-def place_value(file: str, text: str, section: str, key: str, written: str) -> str:
-    """The text with `key: written` in a section, which is made where there is none.
+def place_values(file: str, text: str, section: str, values: Mapping[str, str]) -> str:
+    """The text with each `key: written` in a section, which is made where there is none.
 
-    `written` is YAML already. A key that is there gets another value, a new one comes last.
-    Raises NightlabError where the file has no place for it.
+    What is `written` is YAML already. A key that is there gets another value, new ones come last.
+    Raises NightlabError where the file has no place for one.
     """
     root = _composed(file, text)
-    if not isinstance(root, MappingNode):
-        raise NightlabError(f"{file} must be a mapping of names to values")
-    entry = f"{_key(key, root)}: {written}"
+    inner = _section(file, root, section)
+    found = {key: find_value(inner, key) for key in values}
+    old = {key: place for key, place in found.items() if place}
+    for key, (_, value) in old.items():
+        if not isinstance(value, ScalarNode):
+            raise NightlabError(f"{file}: {section}.{key} must be one value")
+    for key, place in sorted(old.items(), key=lambda each: -each[1][0].start_mark.index):
+        text = replace_value(text, *place, values[key])
+    new = {key: written for key, written in values.items() if key not in old}
+    if old and new:
+        root = _composed(file, text)
+    return _added(text, root, section, new) if new else text
+
+
+def _section(file: str, root: MappingNode, section: str) -> MappingNode | None:
+    """The section as it is written out; None where there is none, or nothing in it."""
     found = find_value(root, section)
-    if found is None:
-        if root.flow_style:
-            return _into_flow(text, root, f"{_key(section, root)}: {{{entry}}}")
-        return _after(text, root, f"{section}:", f"{_step(root)}{entry}")
-    inner = found[1]
-    if isinstance(inner, ScalarNode) and inner.value in _NOTHING:
-        return replace_value(text, *found, f"{{{entry}}}")
-    if not isinstance(inner, MappingNode):
+    if found is None or _is_nothing(found[1]):
+        return None
+    if not isinstance(found[1], MappingNode):
         raise NightlabError(f"{file}: {section} must be a mapping of levers to values")
     if _is_alias(*found):
         raise NightlabError(f"{file}: {section} is an alias; write the section out")
-    old = find_value(inner, key)
-    if old is not None:
-        if not isinstance(old[1], ScalarNode):
-            raise NightlabError(f"{file}: {section}.{key} must be one value")
-        return replace_value(text, *old, written)
-    if inner.flow_style:
-        return _into_flow(text, inner, entry)
-    return _after(text, inner, entry)
+    return found[1]
 
 
-def _composed(file: str, text: str) -> Node | None:
+def _added(text: str, root: MappingNode, section: str, values: Mapping[str, str]) -> str:
+    """The text with these at the end of a section that has none of them."""
+    entries = [f"{_key(key, root)}: {written}" for key, written in values.items()]
+    found = find_value(root, section)
+    if found is None:
+        if root.flow_style:
+            return _into_flow(text, root, f"{_key(section, root)}: {{{', '.join(entries)}}}")
+        return _after(text, root, f"{section}:", *(_step(root) + entry for entry in entries))
+    if not isinstance(found[1], MappingNode):
+        return replace_value(text, *found, f"{{{', '.join(entries)}}}")
+    add = _into_flow if found[1].flow_style else _after
+    return add(text, found[1], *entries)
+
+
+def _is_nothing(node: Node) -> bool:
+    return isinstance(node, ScalarNode) and node.value in _NOTHING
+
+
+def _composed(file: str, text: str) -> MappingNode:
     try:
         node: Node | None = YAML(typ="safe", pure=True).compose(text)
     except YAMLError as error:
         raise NightlabError(f"{file} is not valid: {yaml_mistake(error)}") from None
+    if not isinstance(node, MappingNode):
+        raise NightlabError(f"{file} must be a mapping of names to values")
     return node
 
 
@@ -75,13 +97,14 @@ def _is_alias(key: Node, value: Node) -> bool:
     return bool(value.start_mark.index < key.end_mark.index)
 
 
-def _into_flow(text: str, mapping: MappingNode, entry: str) -> str:
-    """The text with one more entry at the end of a mapping in braces."""
+def _into_flow(text: str, mapping: MappingNode, *entries: str) -> str:
+    """The text with more entries at the end of a mapping in braces."""
+    added = ", ".join(entries)
     if not mapping.value:
         start = text.index("{", mapping.start_mark.index) + 1
-        return f"{text[:start]}{entry}{text[start:]}"
+        return f"{text[:start]}{added}{text[start:]}"
     end = _end(text, *mapping.value[-1])
-    return f"{text[:end]}, {entry}{text[end:]}"
+    return f"{text[:end]}, {added}{text[end:]}"
 
 
 def _after(text: str, mapping: MappingNode, *lines: str) -> str:

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
+from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ class Summary:
         self.scenario = scenario
         self.started = started
         self._records: dict[int, _Known] = {}
+        self._last: tuple[History, list[_Known]] | None = None
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -56,7 +58,7 @@ class Summary:
     ) -> Iterator[str]:
         settled = self._settled(history)
         best = history.incumbent
-        found = {known.trial.number: known.record["candidate_metrics"] for known in settled}
+        found = self._records.get(best.number)
         baseline = averages(history.baseline, self.metrics, (Purpose.BASELINE,))
         own = {"best_iteration": best.number or None, "policy": self.objective.policy.sentences()}
         fields: dict[str, Any] = {
@@ -66,7 +68,7 @@ class Summary:
             "seeds": list(history.seeds),
             "baseline": baseline,
             "iterations": [known.text for known in settled],
-            "best": found.get(best.number, baseline),
+            "best": found.record["candidate_metrics"] if found else baseline,
             "finished_at": None if finished is None else moment(finished),
             "nightlab": {**own, **extra},
         }
@@ -79,21 +81,26 @@ class Summary:
 
     def _settled(self, history: History) -> list[_Known]:
         """What is known of every settled trial, made anew only where its verdict has changed."""
-        parents = {history.baseline.commit: history.baseline}
-        settled = []
+        if self._last is None or self._last[0] is not history:
+            self._last = history, self._looked_through(history)
+        return self._last[1]
+
+    def _looked_through(self, history: History) -> list[_Known]:
+        standing, settled = frozenset(history.kept), []
         for trial in history.trials:
-            if trial.verdict is None:
-                continue
-            known = self._records.get(trial.number)
-            stands = trial.number in history.kept
+            known, stands = self._records.get(trial.number), trial.number in standing
             if known is None or not known.holds(trial, stands):
-                parent = parents.get(trial.parent, history.baseline)
-                policy, names = self.objective.policy, self.metrics
-                known = _Known(trial, stands, record_of(history, trial, parent, policy, names))
-                self._records[trial.number] = known
-            parents[trial.commit] = trial
+                if trial.verdict is None:
+                    continue
+                known = self._records[trial.number] = self._of(history, trial, stands)
             settled.append(known)
         return settled
+
+    def _of(self, history: History, trial: Trial, stands: bool) -> _Known:
+        earlier = reversed(history.trials[: trial.number - 1])
+        made = (each for each in earlier if each.commit == trial.parent and each.verdict)
+        parent, policy = next(made, history.baseline), self.objective.policy
+        return _Known(trial, stands, record_of(history, trial, parent, policy, self.metrics))
 
 
 class _Known:
@@ -107,7 +114,9 @@ class _Known:
 
     def holds(self, trial: Trial, stands: bool) -> bool:
         """Whether nothing has been decided about the trial since."""
-        return self.stands == stands and _decided(self.trial) == _decided(trial)
+        if self.trial is not trial and _decided(self.trial) == _decided(trial):
+            self.trial = trial
+        return self.stands == stands and self.trial is trial
 
 
 def _decided(trial: Trial) -> tuple[object, ...]:
@@ -123,19 +132,29 @@ def moment(at: float) -> str:
 
 def written(value: Any, depth: int = 0) -> str:
     """Strict JSON, indented for so many levels: what is no finite number becomes null."""
-    text = json.dumps(finite(value), indent=2, allow_nan=False, default=str)
-    return text.replace("\n", "\n" + "  " * depth)
+    return _written(value, "\n" + "  " * depth)
 
 
-def finite(value: Any) -> Any:
-    """The value with None for every number that JSON has no word for."""
+def _written(value: Any, line: str) -> str:
+    """As json.dumps would with an indent of 2, which writes in Python, and walks through it all."""
     if isinstance(value, float):
-        return value if math.isfinite(value) else None
+        return float.__repr__(value) if math.isfinite(value) else "null"
+    if isinstance(value, str):
+        return encode_basestring_ascii(value)
+    inner = f"{line}  "
     if isinstance(value, Mapping):
-        return {str(key): finite(each) for key, each in value.items()}
+        parts = [
+            f"{encode_basestring_ascii(str(key))}: {_written(each, inner)}"
+            for key, each in value.items()
+        ]
+        return f"{{{inner}{f',{inner}'.join(parts)}{line}}}" if parts else "{}"
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [finite(each) for each in value]
-    return value
+        parts = [_written(each, inner) for each in value]
+        return f"[{inner}{f',{inner}'.join(parts)}{line}]" if parts else "[]"
+    return _ENCODE(value)
+
+
+_ENCODE = json.JSONEncoder(default=str).encode
 
 
 def _listed(texts: Sequence[str]) -> str:
