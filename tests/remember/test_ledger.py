@@ -16,6 +16,8 @@ from nightlab.remember.events import (
     RunEnded,
     RunStarted,
     SessionEnded,
+    Spent,
+    TrialOpened,
     TrialSettled,
     decode,
     encode,
@@ -94,6 +96,13 @@ def synced(ledger: Ledger) -> bool:
     return ledger._db.execute("PRAGMA synchronous").fetchone() == (2,)
 
 
+SPENT = Spent(1, "model", 10, 2, None, 1, 0.5)
+
+
+def opened(edited: bool = False) -> TrialOpened:
+    return TrialOpened(1, "a", "", "", "c1", "c0", {}, {}, "", 0, "s", "f", edited)
+
+
 def settled(decision: str) -> TrialSettled:
     return TrialSettled(1, decision, "rule", "reason", {}, "c1")
 
@@ -108,13 +117,30 @@ def test_of_quick_runs_what_can_be_had_again_waits_for_the_next_sync(tmp_path: P
     for event, waits in (
         (started, True), (short, True), (long, False), (settled("discard"), True),
         (settled("keep"), False), (settled("crash"), False), (refused("a"), False),
+        (opened(), True), (opened(edited=True), False), (SPENT, False),
+        (opened(), False), (opened(), True),
     ):  # fmt: skip
         ledger.append("one", [event])
         assert synced(ledger) is not waits, event
     ledger.append("one", [started, settled("keep")])
     assert synced(ledger), "of several the most careful one counts"
-    assert len(list(ledger.read("one"))) == 12
+    assert len(list(ledger.read("one"))) == 17
     assert ledger._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_what_waits_for_a_sync_waits_no_longer_than_a_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("nightlab.remember.ledger.time.monotonic", lambda: clock[0])
+    ledger, started = Ledger(tmp_path / "ledger.db"), RunStarted(1, 1, 7, "panel", "log")
+    ledger.quick = True
+    seen = []
+    for now in (100.0, 100.5, 100.9, 101.0, 101.5, 105.0):
+        clock[0] = now
+        ledger.append("one", [started])
+        seen.append(synced(ledger))
+    assert seen == [True, False, False, True, False, True]
 
 
 def test_a_file_that_is_no_ledger_is_one_line_with_the_mend(tmp_path: Path) -> None:

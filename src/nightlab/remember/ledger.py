@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,8 @@ from nightlab.remember.events import (
     Event,
     RunEnded,
     RunStarted,
+    Spent,
+    TrialOpened,
     TrialSettled,
     decode_all,
     encode,
@@ -53,14 +56,18 @@ class Entry:
 _QUICK = 1.0
 """Seconds. A run that took less is not worth a sync of its own."""
 
+_LONGEST = 1.0
+"""Seconds. What can wait for a sync waits no longer, as long as events come."""
+
 
 class Ledger:
     """Every event of every campaign of a study. Safe to read while another process writes.
 
     Of a `quick` one the runs take milliseconds, less than a sync of the disk does. There what can
-    be had again for as little (a run's start, a short run's end, a discard) is on disk for sure
-    with the next event that is synced. Killing the process loses nothing either way; a power cut
-    may cost the last moments, and they are made again.
+    be had again for as little (an idea that nobody was paid for and its opening, a run's start, a
+    short run's end, a discard) is on disk for sure with the next event that is synced, and one is
+    every second. Killing the process loses nothing either way; a power cut may cost the last
+    moments, and they are made again.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
@@ -68,6 +75,8 @@ class Ledger:
         self.clock = clock
         self.quick = False
         self._waits = False
+        self._synced = -math.inf
+        self._paid = False
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
@@ -102,7 +111,7 @@ class Ledger:
         """
         times = times or [self.clock()] * len(events)
         try:
-            self._sync(not self.quick or not all(map(_can_wait, events)))
+            self._sync(not self.quick or not self._may_wait(events))
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 stamped = zip(times, events, strict=True)
@@ -117,11 +126,19 @@ class Ledger:
             raise NightlabError(f"cannot write the ledger {self.path} ({error}); {mend}") from error
         return entries
 
+    def _may_wait(self, events: Sequence[Event]) -> bool:
+        """Whether these need not be on disk at once. What follows a payment was paid for."""
+        late = time.monotonic() - self._synced >= _LONGEST
+        paid, self._paid = self._paid, any(isinstance(event, Spent) for event in events)
+        return not (late or paid) and all(map(_can_wait, events))
+
     def _sync(self, now: bool) -> None:
         """Whether the next transaction waits for the disk: with WAL it is whole either way.
 
         Source: SQLite, Write-Ahead Logging, and PRAGMA synchronous.
         """
+        if now:
+            self._synced = time.monotonic()
         if self._waits is now:
             self._waits = not now
             self._db.execute(f"PRAGMA synchronous={'FULL' if now else 'NORMAL'}")
@@ -203,4 +220,6 @@ def _can_wait(event: Event) -> bool:
         return event.seconds < _QUICK
     if isinstance(event, TrialSettled):
         return event.decision == Decision.DISCARD.value
+    if isinstance(event, TrialOpened):
+        return not event.edited
     return isinstance(event, RunStarted)
