@@ -68,7 +68,10 @@ def restated(seed: int, accept: Accept, count: int) -> list[tuple[str, Value, Va
 def tried(
     accept: Accept, count: int, make: Callable[[], Mutation], anew: bool = False
 ) -> list[tuple[str, Value, Value]]:
-    """What it proposes in a campaign that refuses what changes nothing; anew for each if so."""
+    """What it proposes in a campaign that refuses what changes nothing; anew for each if so.
+
+    It ends where every move from the best is known.
+    """
     told: list[tuple[str, Value, Value]] = []
     trials: list[Trial] = []
     refusals: list[Refusal] = []
@@ -77,7 +80,10 @@ def tried(
         proposer = make() if anew else proposer
         history = replace(sample_history(*trials, parameters=VALUES), refusals=tuple(refusals))
         before = history.incumbent.parameters
-        idea = proposer.propose(history)
+        try:
+            idea = proposer.propose(history)
+        except NothingToPropose:
+            break
         ((name, new),) = idea.parameters.items()
         told.append((name.removeprefix(PREFIX), before[name], new))
         if new == before[name]:
@@ -94,7 +100,9 @@ def tried(
 @pytest.mark.parametrize("accept", [lambda n: False, lambda n: True, lambda n: n % 3 == 0])
 @pytest.mark.parametrize("seed", [0, 42, 7])
 def test_it_makes_the_moves_of_the_rule(seed: int, accept: Accept) -> None:
-    assert tried(accept, 120, lambda: mutation(seed)) == restated(seed, accept, 120)
+    found = tried(accept, 120, lambda: mutation(seed))
+    assert found == restated(seed, accept, 120)[: len(found)]
+    assert len(found) >= (120 if accept(1) else 12)
 
 
 def test_a_resume_goes_on_with_the_stream() -> None:
@@ -105,9 +113,10 @@ def test_a_resume_goes_on_with_the_stream() -> None:
 
 
 def test_the_same_seed_draws_the_same_whatever_is_accepted() -> None:
-    names = [[name for name, *_ in tried(a, 60, mutation)] for a in (_never, _always)]
-    assert names[0] == names[1] == [draw.lever for draw in islice(draws(42), 60)]
-    assert names[0] != [draw.lever for draw in islice(draws(43), 60)]
+    never, always = ([name for name, *_ in tried(a, 60, mutation)] for a in (_never, _always))
+    assert always == [draw.lever for draw in islice(draws(42), 60)]
+    assert never == always[: len(never)] and len(never) >= 12
+    assert always != [draw.lever for draw in islice(draws(43), 60)]
 
 
 def _never(number: int) -> bool:
@@ -122,7 +131,7 @@ def test_a_lever_that_the_space_lacks_is_passed_over() -> None:
     lacking = ("audit_probability", "circuit_breaker_enabled")
     names = [name for name, *_ in tried(_never, 60, lambda: mutation(42, *lacking))]
     left = [d.lever for d in islice(draws(42), 200) if d.lever not in lacking]
-    assert names == left[:60]
+    assert names == left[: len(names)] and len(names) >= 9
 
 
 def test_trials_of_others_are_no_draws() -> None:
@@ -138,38 +147,65 @@ def test_trials_of_others_are_no_draws() -> None:
 def test_a_value_beyond_the_range_is_brought_into_it() -> None:
     name = PREFIX + "audit_threshold_p"
     only = [each for each in (*TUNABLES, *TOGGLES) if each != "audit_threshold_p"]
-    proposer, values = mutation(42, *only), {**VALUES, name: 0.0}
-    ideas: list[Parameters] = []
-    for _ in range(8):
-        idea = proposer.propose(sample_history(parameters=values))
-        ideas.append(idea.parameters)
-        proposer.refused(idea, "already tried")
-    assert {value for idea in ideas for value in idea.values()} == {0.1}
+    idea = mutation(42, *only).propose(sample_history(parameters={**VALUES, name: 0.0}))
+    assert idea.parameters == {name: 0.1}
+
+
+def tax(seed: int = 42) -> Mutation:
+    """One that moves the tax alone."""
+    return mutation(seed, *TOGGLES, *(n for n in TUNABLES if n != "transaction_tax_rate"))
 
 
 def test_after_some_refusals_it_runs_on_to_a_move_that_is_new() -> None:
-    off = {**VALUES, PREFIX + "transaction_tax_rate": 0.0}
-    only = [*TOGGLES, *(n for n in TUNABLES if n != "transaction_tax_rate")]
-    proposer = mutation(42, *only)
-    history = sample_history(parameters=off)
-    moved = []
-    for _ in range(15):
-        idea = proposer.propose(history)
-        moved.append(idea.parameters[PREFIX + "transaction_tax_rate"])
-        proposer.refused(idea, "it changes nothing")
-    assert 0.0 in moved[:10]
-    assert set(moved[10:]) == {0.02}
+    proposer, history, moved = mutation(), sample_history(parameters=VALUES), []
+    for _ in range(40):
+        try:
+            idea = proposer.propose(history)
+        except NothingToPropose:
+            break
+        moved.append(idea.parameters)
+        proposer.refused(idea, "already tried")
+    assert len(moved) < 30 and any(move in moved[:at] for at, move in enumerate(moved[:10]))
+    after = moved[10:]
+    assert after and not [
+        move for at, move in enumerate(after) if move in [*moved[:10], *after[:at]]
+    ]
+    assert not [move for move in after if move.items() <= VALUES.items()]
+    assert len({tuple(move.items()) for move in moved} - set(VALUES.items())) >= 12
 
 
-def test_when_every_step_was_tried_it_says_so() -> None:
+def test_it_ends_as_soon_as_every_move_is_known() -> None:
     name = PREFIX + "transaction_tax_rate"
-    only = [*TOGGLES, *(n for n in TUNABLES if n != "transaction_tax_rate")]
     made = sample_trial(1, {**VALUES, name: 0.02}, 1.2, Decision.DISCARD)
-    history = sample_history(replace(made, moved={name: 0.02}, parent="c0"), parameters=VALUES)
-    proposer = mutation(42, *only)
-    with pytest.raises(NothingToPropose, match="tried"):
-        for _ in range(20):
-            proposer.refused(proposer.propose(history), "already tried")
+    up = replace(made, moved={name: 0.02}, parent="c0", emitter="mutation")
+    known = r"all of its moves from the best are known \(1\); moves decided in all: 1"
+    with pytest.raises(NothingToPropose, match=f"{known}$"):
+        tax().propose(sample_history(up, parameters=VALUES))
+    still = replace(up, number=2, commit="c2", verdict=None)
+    with pytest.raises(NothingToPropose, match=f"{known}, 1 still open$"):
+        tax().propose(sample_history(up, still, parameters=VALUES))
+    kept = sample_trial(1, {**VALUES, name: 0.02}, 0.8, Decision.KEEP)
+    proposer, history = tax(3), sample_history(kept, parameters=VALUES)
+    asked = [proposer.propose(history).parameters[name]]
+    assert asked[0] in (0.0, 0.04), "back, or on"
+
+
+def test_what_cannot_be_made_is_no_move() -> None:
+    toggle, rate = PREFIX + "audit_enabled", PREFIX + "audit_probability"
+    parameters = {
+        toggle: BoolParameter(type="bool"),
+        rate: FloatParameter(type="float", low=0.1, high=1, when={toggle: True}),
+    }
+    values: dict[str, Value] = {toggle: False, rate: 0.1}
+    settings = ProposeSettings.model_validate({"with": "random", "name": "mutation"})
+    proposer = Mutation(settings, sample_setting(Space(parameters)))
+    on = sample_trial(1, {**values, toggle: True}, 1.2, Decision.DISCARD)
+    with pytest.raises(NothingToPropose, match=r"known \(1\)"):
+        proposer.propose(sample_history(on, parameters=values))
+    on = sample_trial(1, {**values, toggle: True}, 0.8, Decision.KEEP)
+    up = sample_trial(2, {**values, toggle: True, rate: 0.15}, 1.2, Decision.DISCARD)
+    with pytest.raises(NothingToPropose, match=r"known \(2\)"):
+        proposer.propose(sample_history(on, up, parameters=values))
 
 
 def test_a_space_without_its_levers_is_said() -> None:

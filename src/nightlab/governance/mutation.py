@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from random import Random
 
 from nightlab.propose import NothingToPropose, Setting
@@ -29,7 +28,6 @@ TOGGLES = ("audit_enabled", "circuit_breaker_enabled", "incoherence_friction_ena
 
 _NUMERIC = 0.7
 _PATIENCE = 10
-_FURTHEST = 500
 _DIGITS = 6
 
 
@@ -69,7 +67,8 @@ class Mutation:
     A draw of a lever that the space doesn't have is passed over. A move that changes nothing, or
     was tried, is proposed all the same, for the campaign to refuse, and the next one goes on with
     the stream. Most draws are of that kind before long, and a campaign ends after some refusals in
-    a row: so after a few of them the stream runs on by itself to a move that is new.
+    a row: so after a few of them the stream runs on by itself to a move that is new. Where no move
+    is left that could be new, it says so at once.
     """
 
     def __init__(self, settings: ProposeSettings, setting: Setting) -> None:
@@ -79,21 +78,48 @@ class Mutation:
         self.levers = [each for each in (*TUNABLES, *TOGGLES) if PREFIX + each in setting.space]
         self.draws = [Draw(lever, way) for lever in self.levers for way in _ways(lever)]
         self._after = self._refused = 0
+        self._asked: Parameters = {}
+        self._turned_down: list[Parameters] = []
 
     def propose(self, history: History) -> Idea:
         if not self.levers:
             there = ", ".join((*TUNABLES, *TOGGLES))
             raise NothingToPropose(f"the space has none of the levers that it moves: {there}")
         values = history.incumbent.parameters
-        draw = self._next(history)
-        name = PREFIX + draw.lever
-        moved = {name: draw.value(values[name])}
+        moves = [draw for draw in self.draws if self._counts(draw, values)]
+        known = self._known(history)
+        new = [draw for draw in moves if _there(draw, values) not in known]
+        if not new:
+            raise NothingToPropose(self._all_known(len(moves), history))
+        draw = self._next(history, new)
+        self._asked = _there(draw, values)
+        moved = {PREFIX + draw.lever: self._asked[PREFIX + draw.lever]}
         return Idea(summarise(moved, values), emitter=self.emitter, parameters=moved)
 
     def refused(self, idea: Idea, reason: str) -> None:
         self._refused += 1
+        self._turned_down.append(self._asked)
 
-    def _next(self, history: History) -> Draw:
+    def _counts(self, draw: Draw, here: Parameters) -> bool:
+        """Whether a move from here changes anything, and may be made."""
+        name = PREFIX + draw.lever
+        parameter, value = self.space.parameters[name], draw.value(here[name])
+        return value != here[name] and parameter.contains(value) and parameter.active(here)
+
+    def _known(self, history: History) -> list[Parameters]:
+        """Where somebody was, or may not go."""
+        been = [trial.parameters for trial in (history.baseline, *history.trials)]
+        return [*been, *self._turned_down]
+
+    def _all_known(self, moves: int, history: History) -> str:
+        """Why it ends: `moves` is how many there are from the best, be they known or not."""
+        own = [trial for trial in history.trials if trial.emitter == self.emitter]
+        decided = sum(trial.verdict is not None for trial in own)
+        left = f", {len(own) - decided} still open" if decided < len(own) else ""
+        known = f"all of its moves from the best are known ({moves})"
+        return f"{known if moves else 'nothing can move'}; moves decided in all: {decided}{left}"
+
+    def _next(self, history: History, new: Sequence[Draw]) -> Draw:
         """The first draw after those of all trials and of what was refused since the last."""
         stream = (draw for draw in draws(self.seed) if draw.lever in self.levers)
         values = {trial.commit: trial.parameters for trial in (history.baseline, *history.trials)}
@@ -106,18 +132,7 @@ class Mutation:
             next(stream)
         if refused < _PATIENCE:
             return next(stream)
-        return self._new(history, stream)
-
-    def _new(self, history: History, stream: Iterator[Draw]) -> Draw:
-        """The next draw that leads somewhere where nobody was. Raises NothingToPropose."""
-        here = history.incumbent.parameters
-        been = [trial.parameters for trial in (history.baseline, *history.trials)]
-        for draw in islice(stream, _FURTHEST):
-            name = PREFIX + draw.lever
-            there = {**here, name: draw.value(here[name])}
-            if self.space.parameters[name].active(here) and there not in been:
-                return draw
-        raise NothingToPropose("every single step from the best was tried")
+        return next(draw for draw in stream if draw in new)
 
     def _refused_since(self, history: History) -> int:
         """How many of its ideas were refused since the last trial: by the ledger, and in here."""
@@ -126,6 +141,12 @@ class Mutation:
             self._after, self._refused = now, 0
         told = [r for r in history.refusals if r.after == now and r.emitter == self.emitter]
         return max(self._refused, len(told))
+
+
+def _there(draw: Draw, here: Parameters) -> Parameters:
+    """The values that a move leads to."""
+    name = PREFIX + draw.lever
+    return {**here, name: draw.value(here[name])}
 
 
 def _made(draw: Draw, trial: Trial, before: Parameters) -> bool:
