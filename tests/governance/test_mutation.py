@@ -17,7 +17,7 @@ from nightlab.propose import NothingToPropose
 from nightlab.propose.build import build_proposer
 from nightlab.propose.conformance import sample_history, sample_setting, sample_trial
 from nightlab.propose.settings import ProposeSettings
-from nightlab.types import Decision, Parameters, Refusal, Trial, Value
+from nightlab.types import Decision, Refusal, Trial, Value
 
 START: dict[str, Value] = {
     "transaction_tax_rate": 0.0,

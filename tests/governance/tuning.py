@@ -39,8 +39,17 @@ guardrails:
 """
 
 
-def lay_python(folder: Path) -> Path:
-    """A python that imports what this one does, and the fake simulator before all else."""
+HIDING = """\
+from importlib.machinery import PathFinder
+find = PathFinder.find_spec
+def find_spec(cls, name, *where):
+    return None if name == "swarm" else find(name, *where)
+PathFinder.find_spec = classmethod(find_spec)
+"""
+
+
+def lay_python(folder: Path, simulator: bool = True) -> Path:
+    """A python that imports what this one does, and the fake simulator before all else, or none."""
     subprocess.run(
         [sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, timeout=60
     )
@@ -48,6 +57,8 @@ def lay_python(folder: Path) -> Path:
     further = [f"import site; site.addsitedir({place!r})" for place in site.getsitepackages()]
     lines = [str(FAKE), str(Path(nightlab.__file__).parent.parent), *further]
     (packages / "simulator.pth").write_text("\n".join(lines) + "\n")
+    if not simulator:
+        (packages / "sitecustomize.py").write_text(HIDING)
     return folder / "bin" / "python"
 
 

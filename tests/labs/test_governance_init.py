@@ -11,12 +11,13 @@ import pytest
 import yaml
 from fakes import git
 from governance.tuning import lay_python
-from labs.governance_lab import FAKE, LAB, market, write
+from labs.governance_lab import LAB, market, write
 
 import nightlab
 
 SRC = Path(nightlab.__file__).parent.parent
 PYTHON = [sys.executable]
+MISSING = "the simulator is not installed: pip install 'nightlab[governance]'"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -25,33 +26,18 @@ def _with_the_small_simulator(tmp_path_factory: pytest.TempPathFactory) -> None:
     PYTHON[0] = str(lay_python(tmp_path_factory.mktemp("python") / "v"))
 
 
-def ask(folder: Path, *words: str, code: int = 0, path: Path = FAKE) -> str:
-    """What the command prints, with a folder before all others on the path."""
+def ask(folder: Path, *words: str, code: int = 0, python: Path | None = None) -> str:
+    """What the command prints."""
     said = subprocess.run(
-        [PYTHON[0], "-m", "nightlab", *words],
+        [str(python or PYTHON[0]), "-m", "nightlab", *words],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": f"{path}{os.pathsep}{SRC}", "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "PYTHONPATH": str(SRC), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
     )
     assert said.returncode == code, said.stdout + said.stderr
-    return said.stdout if code == 0 else said.stderr
-
-
-@pytest.fixture
-def nothing(tmp_path: Path) -> Path:
-    """A folder for the path on which the simulator is not to be found."""
-    folder = tmp_path / "nothing"
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text(
-        "from importlib.machinery import PathFinder\n"
-        "find = PathFinder.find_spec\n"
-        "def find_spec(cls, name, *where):\n"
-        "    return None if name == 'swarm' else find(name, *where)\n"
-        "PathFinder.find_spec = classmethod(find_spec)\n"
-    )
-    return folder
+    return said.stdout if code == 0 else said.stderr or said.stdout
 
 
 def test_a_study_is_made_whole(tmp_path: Path) -> None:
@@ -109,13 +95,35 @@ def test_a_scenario_that_cannot_run_makes_nothing(
     assert list((tmp_path / "g").rglob("*")) == []
 
 
-def test_without_the_simulator_it_says_what_to_install(tmp_path: Path, nothing: Path) -> None:
-    said = ask(tmp_path, "init", "governance", "g", "--yes", path=nothing)
-    assert "pip install 'nightlab[governance]'" in said
+def test_without_the_simulator_it_says_what_to_install(tmp_path: Path) -> None:
+    without = lay_python(tmp_path / "v", simulator=False)
+    said = ask(tmp_path, "init", "governance", "g", "--yes", python=without)
+    assert "pip install 'nightlab[governance]'    # the simulator, which is missing\n" in said
     path = write(tmp_path / "s.yaml", market())
     words = ("init", "governance", "h", "--yes", "--scenario", str(path))
-    assert "is not installed: pip install" in ask(tmp_path, *words, code=1, path=nothing)
+    said = ask(tmp_path, *words, code=1, python=without)
+    assert said == f"nightlab: {MISSING} for {without}\n"
     assert not (tmp_path / "h").exists()
+
+
+def test_a_python_of_the_study_is_the_one_that_must_have_it(tmp_path: Path) -> None:
+    study = tmp_path / "g"
+    bare = study / ".venv"
+    git(tmp_path, "init", "-q", "g")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(bare)], check=True)
+    (bare / ".gitignore").write_text("*\n")
+    path = write(tmp_path / "s.yaml", market())
+    words = ("init", "governance", "g", "--yes")
+    said = ask(tmp_path, *words, "--scenario", str(path), code=1)
+    assert said.startswith(f"nightlab: {MISSING} for ") and said.endswith("g/.venv/bin/python\n")
+    assert len(said.splitlines()) == 1 and not (study / "program.md").exists()
+    said = ask(tmp_path, *words)
+    assert "    # the simulator, which is missing, in .venv/bin/python" in said
+    git(study, "add", "-A")
+    git(study, "commit", "-qm", "study")
+    assert f"does not run (crash: ImportError: {MISSING} for" in ask(
+        study, "check", "--run", code=1
+    )
 
 
 def test_flags_that_are_not_its_own_are_refused(tmp_path: Path) -> None:
@@ -127,8 +135,17 @@ def test_flags_that_are_not_its_own_are_refused(tmp_path: Path) -> None:
         (("--metric", "x"), "has its own script and metric"),
         (("--preset", "tiny"), "has no presets"),
         (("--budget", "5 min"), "must be in steps of the simulation"),
+        (("--budget", "105 steps"), "whole ones; write `100 steps` or `110 steps`"),
+        (("--budget", "3 steps"), "an epoch has 10 steps, and '3 steps' makes no whole ones; wri"),
+        (("--budget", "3 steps"), "write `10 steps` or `20 steps`"),
+        (("--scope", "optimizer"), "governance moves its levers alone; leave out --scope"),
+        (("--scope", "all"), "leave out --scope"),
+        (("--train", "python x.py"), "has its own script and metric"),
+        (("--file", "x.py"), "has its own script and metric"),
+        (("--maximize",), "has its own script and metric"),
     ):
-        assert said in ask(tmp_path, "init", "governance", "g", "--yes", *words, code=1)
+        told = ask(tmp_path, "init", "governance", "g", "--yes", *words, code=1)
+        assert said in told and len(told.splitlines()) == 1
         assert not (tmp_path / "g").exists()
     ask(tmp_path, "init", "governance", "g", "--yes", "--budget", "200 steps")
     assert 'budget: "200 steps"' in (tmp_path / "g" / "program.md").read_text()

@@ -53,14 +53,6 @@ def as_budget(text: str) -> str:
     return text
 
 
-def as_steps(text: str) -> str:
-    from nightlab.program.quantity import parse_budget
-
-    if parse_budget(text).unit != "steps":
-        raise ValueError(f"{text!r} must be in steps of the simulation, as `100 steps`")
-    return text
-
-
 def _as_metric(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][\w./@+-]*", text):
         raise ValueError(f"{text!r} is not a metric's name; write it as the script prints it")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +16,6 @@ from nightlab.cli.asking import (
     Answers,
     Asker,
     as_budget,
-    as_steps,
     ask_about_script,
     take_flags,
 )
@@ -66,7 +66,9 @@ def init(
     ] = None,
     scope: Annotated[
         str | None,
-        typer.Option("--scope", help="architecture, hyperparameters, optimizer or all."),
+        typer.Option(
+            "--scope", help="architecture, hyperparameters, optimizer or all; not of governance."
+        ),
     ] = None,
     seeds: Annotated[str | None, typer.Option("--seeds", help="As in 7,11,19.")] = None,
     parallel: Annotated[
@@ -106,14 +108,24 @@ def init(
         raise NightlabError(f"{lab} has its own script and metric; leave out --train, --metric …")
     if scenario is not None and lab != "governance":
         raise NightlabError(f"{lab} has no scenarios; leave out --scenario")
+    if scope is not None and lab == "governance":
+        raise NightlabError("governance moves its levers alone; leave out --scope")
     if budget is None and preset is not None and chosen is not None:
         budget = str(chosen.settings["run.budget"])
     if lab != "governance" or budget is not None:
         question = "How long should each training run be? (as 5 min, 2000 steps, 10M tokens)"
-        read = as_steps if lab == "governance" else as_budget
-        answers.values["run.budget"] = asker.need(budget, "--budget", question, read)
+        answers.values["run.budget"] = asker.need(budget, "--budget", question, _budget_of(lab))
     take_flags(answers, trials, scope, seeds, parallel, results)
     _make(lab, folder, chosen, answers, asker, prose, scenario)
+
+
+def _budget_of(lab: str) -> Callable[[str], str]:
+    """What reads the budget of a lab's runs, as it was written."""
+    if lab != "governance":
+        return as_budget
+    from nightlab.governance.begin import as_epochs
+
+    return as_epochs
 
 
 def _prose(program: Path) -> str | None:
@@ -307,8 +319,6 @@ def _config(folder: Path) -> str:
 
 
 def _next_steps(lab: str, study: Study, preset: Preset | None) -> list[str]:
-    from importlib.util import find_spec
-
     from nightlab.run.inputs import missing_inputs
 
     here = os.path.relpath(study.folder)
@@ -316,11 +326,23 @@ def _next_steps(lab: str, study: Study, preset: Preset | None) -> list[str]:
     if missing_inputs(study.folder, study.settings.run.inputs):
         command = preset.prepare if preset else "python prepare.py"
         steps.append(f"{command}       # make the data")
-    if lab == "governance" and find_spec("swarm") is None:
-        steps.append("pip install 'nightlab[governance]'    # the simulator, which is missing")
+    if lab == "governance":
+        steps += _simulator(study.folder)
     changed = [n for n in study.repository.uncommitted() if n != study.results.name]
     if changed:
         names = shlex.join(changed) if len(changed) <= 3 else "program.md"
         steps.append(f"git add {names} && git commit -m study    # only what is committed counts")
     look = "nightlab check --run    # look before you leap: one run of the baseline"
     return [*steps, look, "nightlab run"]
+
+
+def _simulator(folder: Path) -> list[str]:
+    """What to install where the study's python lacks the simulator."""
+    from nightlab.governance.begin import simulator_of
+
+    simulator = simulator_of(folder)
+    if simulator.is_there:
+        return []
+    own = Path(simulator.python) != Path(sys.executable)
+    whose = f", in {os.path.relpath(simulator.python, folder)}" if own else ""
+    return [f"pip install 'nightlab[governance]'    # the simulator, which is missing{whose}"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +14,8 @@ from nightlab.governance.place import LAB
 from nightlab.governance.program import dotted, space_of
 from nightlab.governance.simulation.simulator import Lever, Simulator
 from nightlab.program.edit import space_lines, with_settings
+from nightlab.program.quantity import parse_budget
+from nightlab.run.environment import interpreter
 from nightlab.types import NightlabError, one_line
 
 _PROSE = """\
@@ -33,6 +34,23 @@ _FLOOR = re.compile(r"(?m)^(- pooled\.accepted_interactions must stay >= ).*$")
 _HORIZON, _SEEDS = (10, 10), (7, 11, 19)
 
 
+def as_epochs(text: str) -> str:
+    """A budget of whole epochs of the lab's evaluation.yaml. Raises ValueError for any other."""
+    budget = parse_budget(text)
+    if budget.unit != "steps":
+        raise ValueError(f"{text!r} must be in steps of the simulation, as `100 steps`")
+    path = LAB / "evaluation.yaml"
+    epoch = int(load_mapping(path.name, path.read_bytes())["steps"])
+    whole, rest = divmod(round(budget.amount), epoch)
+    if rest:
+        less = max(whole, 1) * epoch
+        raise ValueError(
+            f"an epoch has {epoch} steps, and {text!r} makes no whole ones; write `{less} steps` or"
+            f" `{less + epoch} steps`"
+        )
+    return text
+
+
 def free_copy(folder: Path, scenario: Path) -> Path:
     """Where the study's copy of a scenario goes. Raises NightlabError where a file is there."""
     name = re.sub(r"[^\w-]+", "-", scenario.stem)
@@ -46,13 +64,18 @@ def free_copy(folder: Path, scenario: Path) -> Path:
     return target
 
 
+def simulator_of(folder: Path) -> Simulator:
+    """The simulator that the runs of a study in this folder have."""
+    return Simulator(LAB / "simulate.py", str(interpreter(folder)))
+
+
 def begin(folder: Path, scenario: Path, target: Path) -> str:
     """Make the study in `folder` one about this scenario, copied to `target`. Tells what was found.
 
     Its levers are written out in the copy, for a value that moves must stand in the file. Raises
     NightlabError where the simulator is missing, or can't run the scenario.
     """
-    simulator = Simulator(LAB / "simulate.py", sys.executable)
+    simulator = simulator_of(folder)
     world = simulator.check(scenario)
     levers = simulator.levers(scenario)
     if not levers:

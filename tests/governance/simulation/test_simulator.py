@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -13,22 +14,28 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from governance.tuning import lay_python
 from labs.governance_lab import FAKE, LAB, lay_harness, market, write
 
 import nightlab
 from nightlab.governance.simulation.simulator import Lever, Simulator
+from nightlab.run.environment import base_environment
 from nightlab.types import NightlabError
 
 SCRIPT = LAB / "simulate.py"
 
 
-@pytest.fixture(autouse=True)
-def on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(FAKE))
+PYTHON = [sys.executable]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _with_the_small_simulator(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """It is asked in the environment of a run: the simulator must be the python's."""
+    PYTHON[0] = str(lay_python(tmp_path_factory.mktemp("python") / "v"))
 
 
 def simulator(timeout: float = 60.0) -> Simulator:
-    return Simulator(SCRIPT, sys.executable, timeout)
+    return Simulator(SCRIPT, PYTHON[0], timeout)
 
 
 def test_a_scenario_is_looked_at(tmp_path: Path) -> None:
@@ -72,7 +79,7 @@ def test_a_run_gives_the_numbers_of_the_loop(tmp_path: Path) -> None:
         f"settings = simulate.read_mapping({str(scenario)!r})\n"
         "print(json.dumps(simulate.evaluate(settings, 11)))\n"
     )
-    command = [sys.executable, str(script)]
+    command = [PYTHON[0], str(script)]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert json.loads(told.splitlines()[-1]) == found
 
@@ -129,15 +136,36 @@ def test_what_is_no_document_is_an_error(tmp_path: Path) -> None:
             Simulator(script, sys.executable, 30.0).check(tmp_path / "s.yaml")
 
 
-def test_without_the_simulator_it_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "swarm.py").write_text(
-        "raise ModuleNotFoundError(\"No module named 'swarm'\", name='swarm')"
+def test_without_the_simulator_it_says_what_to_install(tmp_path: Path) -> None:
+    scenario = write(tmp_path / "s.yaml", market())
+    bare = tmp_path / "bare"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(bare)], check=True)
+    for python in (bare / "bin" / "python", lay_python(tmp_path / "v", simulator=False)):
+        without = Simulator(SCRIPT, str(python), 60.0)
+        assert not without.is_there
+        said = f"the simulator is not installed: pip install 'nightlab[governance]' for {python}"
+        for ask in (without.check, without.levers):
+            with pytest.raises(NightlabError, match=f"^{re.escape(said)}$"):
+                ask(scenario)
+        with pytest.raises(NightlabError, match=f"^{re.escape(said)}$"):
+            without.show(print, "run", str(scenario))
+    assert simulator().is_there and not Simulator(SCRIPT, str(tmp_path / "none")).is_there
+
+
+def test_it_finds_what_a_run_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs don't see PYTHONPATH, so that a simulator on it is none."""
+    monkeypatch.setenv("PYTHONPATH", str(FAKE))
+    without = Simulator(SCRIPT, str(lay_python(tmp_path / "v", simulator=False)), 60.0)
+    assert not without.is_there
+    monkeypatch.setenv("NIGHTLAB_TEST_WORD", "secret")
+    script = tmp_path / "simulate.py"
+    script.write_text(
+        "import json, os; print(json.dumps({'levers': [], 'seen': dict(os.environ)}))"
     )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with pytest.raises(NightlabError, match=r"not installed: pip install 'nightlab\[governance\]'"):
-        simulator().check(write(tmp_path / "s.yaml", market()))
+    seen = Simulator(script, without.python)._ask("levers")["seen"]
+    assert {"PYTHONPATH", "NIGHTLAB_TEST_WORD"} & seen.keys() == set()
+    ours = base_environment(tmp_path, 1)
+    assert {name: seen[name] for name in ours} == ours
 
 
 def test_what_is_shown_and_exported(tmp_path: Path) -> None:

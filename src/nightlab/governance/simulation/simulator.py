@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from nightlab.run.environment import base_environment
 from nightlab.types import Metrics, NightlabError, Value, one_line
 
 _TIMEOUT = 300.0
+_LOOK = "import sys; from importlib.util import find_spec; sys.exit(find_spec('swarm') is None)"
 _MOST_SAID = 8_000_000
 
 
@@ -73,6 +75,17 @@ class Simulator:
         self.timeout = timeout
         self._asked: set[subprocess.Popen[bytes]] = set()
         self._ended = False
+
+    @property
+    def is_there(self) -> bool:
+        """Whether its python has the simulator."""
+        around = base_environment(self.script.parent, 1)
+        with suppress(OSError, subprocess.TimeoutExpired):
+            looked = subprocess.run(
+                [self.python, "-c", _LOOK], env=around, capture_output=True, timeout=self.timeout
+            )
+            return looked.returncode == 0
+        return False
 
     def check(self, scenario: Path) -> World:
         """Look at a scenario file. Raises NightlabError where it is none, or can't be run here."""
@@ -139,12 +152,8 @@ class Simulator:
         self, arguments: Sequence[str], asked: IO[bytes], printed: IO[bytes], told: IO[bytes]
     ) -> int:
         command = [self.python, str(self.script), *arguments]
-        environment = {
-            **os.environ,
-            "PYTHONHASHSEED": "0",
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "NIGHTLAB_PARENT": str(os.getpid()),
-        }
+        around = base_environment(self.script.parent, 1)  # of a run, so that both find the same
+        environment = {**around, "NIGHTLAB_PARENT": str(os.getpid())}
         try:
             process = subprocess.Popen(
                 command,

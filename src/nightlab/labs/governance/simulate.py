@@ -30,8 +30,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from measuring import Answer, Metrics, forget, illusion_delta, knows_incoherence, measure
-from world import World, fields, ignored, nearest, read_mapping, simulator, world_of
+try:
+    from measuring import Answer, Metrics, forget, illusion_delta, knows_incoherence, measure
+    from world import World, fields, ignored, nearest, read_mapping, simulator, world_of
+except ImportError as error:
+    if __name__ == "__main__":
+        sys.exit(str(error))
+    raise
 
 HERE = Path(__file__).resolve().parent
 FAR = 1_000_003

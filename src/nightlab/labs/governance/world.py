@@ -13,13 +13,19 @@ import json
 import math
 import pickle
 import re
+import sys
 import tempfile
 from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
+MEND = f"pip install 'nightlab[governance]' for {sys.executable}"
+
+try:
+    import yaml
+except ModuleNotFoundError:  # it comes with the simulator
+    raise ImportError(f"the simulator is not installed: {MEND}") from None
 
 NEEDS = {
     "llm": "a language model",
@@ -43,7 +49,7 @@ def simulator() -> Any:
         from swarm.scenarios import loader
     except ModuleNotFoundError as error:
         what = "is not installed" if error.name == "swarm" else f"can't be imported ({error})"
-        raise ImportError(f"the simulator {what}: pip install 'nightlab[governance]'") from None
+        raise ImportError(f"the simulator {what}: {MEND}") from None
     from steady import steady
 
     steady()
