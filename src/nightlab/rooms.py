@@ -154,7 +154,8 @@ class Rooms:
         patience = self.settings.remember.patience
         topics = frozenset((*(kind for kind, *_ in TOPICS), *(each.value for each in Category)))
         space = Space(self.settings.change.space)
-        return Recall(ledger, space, self.kinds, patience, tag, topics, self._same_harness)
+        fixed = frozenset(space.parameters) - frozenset(self.settings.change.free().parameters)
+        return Recall(ledger, space, self.kinds, patience, tag, topics, self._same_harness, fixed)
 
     def _same_harness(self, one: str, other: str) -> bool:
         """Whether two commits differ in what may be edited alone, and in what steers Nightlab."""

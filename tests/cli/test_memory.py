@@ -139,6 +139,20 @@ def test_a_mistake_is_one_line(words: list[str], says: str, folder: Path) -> Non
     assert sorted(folder.iterdir()) == before
 
 
+def test_what_is_pinned_is_no_way_to_go(tmp_path: Path) -> None:
+    study = call_study(tmp_path / "s")
+    work(study, [move(f"to {n}", x=-n / 2) for n in range(1, 10)], loss_of)
+    assert told(study.folder)["stall"]["why"].endswith("not tried since: x up, y up, y down.")
+    program = study.folder / "program.md"
+    text = program.read_text()
+    program.write_text(text.replace("change:", "change:\n  pinned: [y]"))
+    why = told(study.folder)["stall"]["why"]
+    assert "0 of 1 parameters" in why and why.endswith("not tried since: x up.")
+    said = nightlab(study.folder, "memory", "y").stdout
+    assert "but pinned, or out of scope" in said and said.endswith("no trial has moved it\n")
+    assert told(study.folder, "y")["fixed"] and not told(study.folder, "x")["fixed"]
+
+
 def test_before_the_first_campaign(fresh: Path) -> None:
     assert "no campaign yet" in error(fresh, "memory")
     nightlab(fresh, "run", "--trials", "0")

@@ -87,7 +87,7 @@ def test_steps_follow_from_the_records(tmp_path: Path) -> None:
     campaign, _, _ = work(study, [move("far right", x=4.95)], loss_of)
     told = steps(summary_text(study, campaign))
     assert told[0].startswith("Explore around x: trial 1 gained")
-    assert told[1].startswith("Widen the range of x (4.95, near the highest of")
+    assert told[1].startswith("The best stands at the end of a range: x (4.95, near the highest of")
     assert told[2].startswith("Move what was never moved: y")
     assert 3 <= len(told) <= 5
 

@@ -249,9 +249,23 @@ def test_hope_is_named_only_beyond_what_would_have_been_seen() -> None:
 def test_a_slope_that_goes_on_is_a_hope_and_a_hilltop_is_none() -> None:
     rising = Lab(floats("a"), {"a": 0.5}, lambda v: 8.0 * float(v["a"]), error=0.3).wander(30)
     top = Lab(floats("a"), {"a": 0.5}, lambda v: -8.0 * (float(v["a"]) - 0.5) ** 2, error=0.3)
-    assert hopes(learn(rising.lessons, rising.history, rising.sources), 0.75) == ["a up"]
+    learned = learn(rising.lessons, rising.history, rising.sources)
+    assert hopes(learned, rising.space, 0.75) == ["a up"]
+    assert hopes(learned, rising.space.only("all", ("a",)), 0.75) == [], "it is pinned"
     top.wander(30)
-    assert hopes(learn(top.lessons, top.history, top.sources), 0.75) == []
+    assert hopes(learn(top.lessons, top.history, top.sources), top.space, 0.75) == []
+
+
+def test_what_is_pinned_has_no_way_left() -> None:
+    of = lab()
+    for place in (*PLACES, *PLACES):
+        of.try_(gain=0.0, a=place + 0.001 * len(of.trials))
+    assert "not tried since: b up, b down, c up" in stalled(of).why
+    pinned = replace(of.sources, fixed=frozenset({"b", "c"}))
+    found = stall(of.history, of.lessons, pinned)
+    assert found.plateau is Plateau.CONVERGED
+    assert "1 of 1 parameters were moved every way they can go" in found.why
+    assert " b " not in found.why
 
 
 def test_where_all_have_crashed_that_is_what_is_said() -> None:

@@ -28,7 +28,7 @@ class Sources:
 
     `kinds` says what each parameter is about, `topics` what else changes can be about. `claims` are
     sentences that humans hold to be so, and who said it. After `patience` trials without a keep
-    another direction is called for.
+    another direction is called for. Of the space, `fixed` never moves: no way is left along it.
     """
 
     space: Space = field(default_factory=lambda: Space({}))
@@ -37,6 +37,12 @@ class Sources:
     past: Sequence[Past] = ()
     claims: Sequence[tuple[str, str]] = ()
     patience: int = 4
+    fixed: frozenset[str] = frozenset()
+
+    @property
+    def free(self) -> Space:
+        """The part of the space that may move."""
+        return self.space.only("all", tuple(self.fixed))
 
 
 def recall(history: History, sources: Sources | None = None) -> Memory:
@@ -56,7 +62,7 @@ def recall(history: History, sources: Sources | None = None) -> Memory:
     ahead = {past.tag: ahead_of(past.history, history) for past in sources.past}
     near = near_misses(lessons, history)
     learned = learn(lessons, history, sources)
-    stalled = stall(history, lessons, sources, partial(hopes, learned))
+    stalled = stall(history, lessons, sources, partial(hopes, learned, sources.free))
     return Memory(
         phase=phase(history, near, sources.patience),
         stall=stalled,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nightlab.program.space import BoolParameter, ChoiceParameter
+from nightlab.program.space import BoolParameter, ChoiceParameter, Space
 from nightlab.remember.memory.effects import Learned
 from nightlab.types import Value
 
@@ -10,22 +10,22 @@ SURE = 1.0
 """A hope is beyond so many errors, and larger than what would have been seen."""
 
 
-def hopes(learned: Learned, gain: float) -> list[str]:
-    """The moves that are expected to gain more than `gain`, the largest first: `LR up`."""
+def hopes(learned: Learned, free: Space, gain: float) -> list[str]:
+    """The moves in `free` that are expected to gain more than `gain`, the largest first: `LR up`."""
     found = []
     here = learned.centre
-    for name, value, said in _single_moves(learned):
+    for name, value, said in _single_moves(learned, free):
         expected, error = learned.predict(here, {**here, name: value})
         if error and expected > max(gain, SURE * error):
             found.append((expected, said))
     return [said for _, said in sorted(found, reverse=True)]
 
 
-def _single_moves(learned: Learned) -> list[tuple[str, Value, str]]:
+def _single_moves(learned: Learned, free: Space) -> list[tuple[str, Value, str]]:
     """To each other option, and to either end of a range."""
     moves: list[tuple[str, Value, str]] = []
-    for name in learned.space.active(learned.centre):
-        parameter, now = learned.space.parameters[name], learned.centre.get(name)
+    for name in free.active(learned.centre):
+        parameter, now = free.parameters[name], learned.centre.get(name)
         if now is None:
             continue
         if isinstance(parameter, (BoolParameter, ChoiceParameter)):

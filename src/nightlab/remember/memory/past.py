@@ -26,8 +26,12 @@ class Recall:
         tag: str = "",
         topics: frozenset[str] = frozenset(),
         alike: Callable[[str, str], bool] = lambda one, other: True,
+        fixed: frozenset[str] = frozenset(),
     ) -> None:
-        """`alike` says whether two commits measure in the same way: whether their harness does."""
+        """`alike` says whether two commits measure in the same way: whether their harness does.
+
+        `fixed` are names of the space that never move.
+        """
         self.ledger = ledger
         self.space = space
         self.kinds = kinds
@@ -35,6 +39,7 @@ class Recall:
         self.tag = tag
         self.topics = topics
         self.alike = alike
+        self.fixed = fixed
 
     def __call__(self, history: History) -> Memory:
         return recall(history, self.sources())
@@ -46,7 +51,8 @@ class Recall:
 
     def sources(self) -> Sources:
         """What memory rests on besides the campaign."""
-        return Sources(self.space, self.kinds, self.topics, self.past, self.claims(), self.patience)
+        known = (self.topics, self.past, self.claims(), self.patience)
+        return Sources(self.space, self.kinds, *known, self.fixed)
 
     def claims(self) -> tuple[tuple[str, str], ...]:
         """What humans hold to be so, in the order in which they said it."""

@@ -34,7 +34,7 @@ class Reach:
 
 
 def reach_of(steps: Iterable[Step], space: Space, start: Parameters) -> Reach:
-    """Where the steps went, as seen from the values `start`."""
+    """Where the steps went, as seen from the values `start`, in what of the space may move."""
     gone = {(*column, way > 0) for step in steps for column, way in step.moved.items()}
     names = [name for name in space.active(start) if name in start]
     left: list[str] = []

@@ -59,7 +59,7 @@ def stall(
         for s in steps
         if not s.lesson.campaign and s.lesson.trial.number in numbers and s.lesson.gain is not None
     ]
-    reached = reach_of(ours, sources.space, history.incumbent.parameters)
+    reached = reach_of(ours, sources.free, history.incumbent.parameters)
     promising = [lesson.name for lesson in recent if _stands_out(lesson)]
     hoped = hopes(_visible(recent)) if reached.is_wide and not promising else ()
     if reached.is_wide and not promising and not hoped:

@@ -28,13 +28,14 @@ from nightlab.types import Effect, Lesson, Memory, NightlabError, Value, one_lin
 class Tried:
     """One parameter: the trials that moved it by value, and its effects.
 
-    `parameter` is None where the space has it no more.
+    `parameter` is None where the space has it no more; one that is `fixed` never moves.
     """
 
     name: str
     lessons: Sequence[Lesson]
     effects: Sequence[Effect]
     parameter: Parameter | None = None
+    fixed: bool = False
 
 
 def tried(study: Study, memory: Memory, name: str) -> Tried:
@@ -46,7 +47,8 @@ def tried(study: Study, memory: Memory, name: str) -> Tried:
     moved = [lesson for lesson in memory.lessons if name in lesson.trial.moved]
     found = [each for each in memory.effects if each.name == name and not each.of_kind]
     by_value = sorted(moved, key=lambda lesson: _order(lesson.trial.moved[name]))
-    return Tried(name, by_value, found, space.get(name))
+    fixed = name in space and name not in study.settings.change.free()
+    return Tried(name, by_value, found, space.get(name), fixed)
 
 
 def tried_data(campaign: Campaign, found: Tried) -> dict[str, Any]:
@@ -58,6 +60,7 @@ def tried_data(campaign: Campaign, found: Tried) -> dict[str, Any]:
         "direction": history.direction.value,
         "parameter": name,
         "range": describe(found.parameter) if found.parameter else None,
+        "fixed": found.fixed,
         "baseline": _held(history.baseline.parameters.get(name)),
         "incumbent": _held(history.incumbent.parameters.get(name)),
         "effects": [effect_data(each) for each in found.effects],
@@ -77,7 +80,8 @@ def tried_lines(campaign: Campaign, found: Tried, most: int | None) -> list[str]
     ]
     lines += ["", "effect, all trials taken together:", *_below(rows)] if rows else []
     if not found.lessons:
-        return [fit_line(line) for line in [*lines, "", "no trial has moved it yet"]]
+        none = "no trial has moved it" if found.fixed else "no trial has moved it yet"
+        return [fit_line(line) for line in [*lines, "", none]]
     count = counted(len(found.lessons), "trial")
     lines += ["", f"{count} moved it; the gain is over what each was measured against:"]
     shown = found.lessons[:most]
@@ -89,6 +93,7 @@ def tried_lines(campaign: Campaign, found: Tried, most: int | None) -> list[str]
 
 def _head(campaign: Campaign, found: Tried) -> str:
     what = describe(found.parameter) if found.parameter else "no part of the space any more"
+    what += ", but pinned, or out of scope" if found.fixed else ""
     said = f"{one_line(found.name, 60)}: {what}"
     history = campaign.history
     for who, trial in (("baseline", history.baseline), ("incumbent", history.incumbent)):

@@ -88,7 +88,10 @@ def _at_the_edge(facts: Facts) -> str:
             found.append(f"{name} ({values[name]}, near the {side} of {describe(parameter)})")
     if not found:
         return ""
-    return f"Widen the range of {', '.join(found[:3])}: the best stands at the edge of it."
+    return (
+        f"The best stands at the end of a range: {', '.join(found[:3])}. Widen it where values beyond"
+        " make sense."
+    )
 
 
 def _untried(facts: Facts) -> str:
