@@ -98,6 +98,8 @@ def test_one_mechanism_of_the_section_may_change(repository: Repository, new: st
         (text("tax_rate: 0.2", "tax_rate: .nan"), "rules.tax_rate = nan is outside"),
         (text("audit_rate: 0.1", "audit_rate: 0.4"),
          "rules.audit_rate has no effect while rules.audit_enabled is False"),
+        (text("audit_rate: 0.1", "audit_rate: 0.1\n  audit_depth: 3"),
+         "rules.audit_depth has no effect while rules.audit_enabled is False"),
         (text("  fine: 2.0\n", ""), "rules.fine is not set in market.yaml"),
         (text("name: quiet", "# so it is\nname: quiet"), "it changes comments or layout alone"),
         (MARKET, "it changes nothing"),

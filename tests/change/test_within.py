@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from nightlab.change import Refused
 from nightlab.change.keys import flatten, load_mapping
-from nightlab.change.within import check_within, differences
+from nightlab.change.within import check_counts, check_within, differences
+from nightlab.program.space import FloatParameter, Parameter
 from nightlab.types import NightlabError
 
 TEXT = """\
@@ -220,3 +221,62 @@ def test_what_differs_is_what_flattened_scalars_say(old: dict[str, Any], data: A
         same = repr(before.get(name)) == repr(after.get(name))
         touched = any(name == m or name.startswith(f"{m}.") for m in moved)
         assert same or touched
+
+
+SWITCHED = """\
+governance:
+  audit_enabled: false
+  audit_rate: 0.1
+  sybil_detection_enabled: false
+  sybil_rate: 0.2
+  tax_enabled: true
+  tax_rate: 0.3
+"""
+
+
+@pytest.mark.parametrize(
+    ("moves", "said"),
+    [
+        (
+            ("rate: 0.1", "rate: 0.4"),
+            "governance.audit_rate has no effect while governance.audit_e",
+        ),
+        (("rate: 0.2", "rate: 0.4"), "no effect while governance.sybil_detection_enabled is False"),
+        (("  audit_rate: 0.1\n", ""), "governance.audit_rate has no effect"),
+        (("rate: 0.1", "rate: 0.1\n  audit_depth: 3"), "governance.audit_depth has no effect"),
+        (
+            ("rate: 0.1", "rate: 0.4", "rate: 0.2", "rate: 0.5"),
+            "governance.audit_rate has no effec",
+        ),
+        (("rate: 0.1", "rate: 0.4", "audit_enabled: false", "audit_enabled: true"), ""),
+        (("rate: 0.1", "rate: 0.4", "rate: 0.3", "rate: 0.5"), ""),  # one of them counts
+        (("rate: 0.3", "rate: 0.5"), ""),
+        (("tax_enabled: true", "tax_enabled: false"), ""),
+    ],
+)
+def test_a_value_that_is_switched_off_by_its_name(moves: tuple[str, ...], said: str) -> None:
+    text = SWITCHED
+    for old, new in zip(moves[::2], moves[1::2], strict=True):
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    assert refusal(text, SWITCHED) == ""
+    assert said in off(text)
+    assert bool(said) is bool(off(text))
+
+
+def off(new: str, **space: Parameter) -> str:
+    """Why an edit of what is switched off is refused; "" where it is not."""
+    named = {f"governance.{name}": parameter for name, parameter in space.items()}
+    try:
+        check_counts("p.yaml", SWITCHED.encode(), new.encode(), named)
+    except Refused as error:
+        return str(error)
+    return ""
+
+
+def test_the_space_knows_better_than_names() -> None:
+    new = SWITCHED.replace("rate: 0.1", "rate: 0.4")
+    assert off(new, audit_rate=FloatParameter(type="float", low=0, high=1)) == ""
+    when = FloatParameter(type="float", low=0, high=1, when={"governance.tax_enabled": False})
+    said = "governance.audit_rate has no effect while governance.tax_enabled is True"
+    assert off(new, audit_rate=when) == said

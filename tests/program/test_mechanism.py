@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nightlab.program.mechanism import are_one, grouped, mechanisms, told
+from nightlab.program.mechanism import are_one, grouped, mechanisms, switched_off, told
 from nightlab.program.space import BoolParameter, Parameter
 
 SPACE: dict[str, Parameter] = {
@@ -54,3 +54,41 @@ def test_people_are_told_in_groups() -> None:
     many = [*SPACE, "x.a", "x.b", "g.tax_a", "g.tax_b", "g.tax_c"]
     assert told(many[3:4] + many[6:], SPACE) == "tax (g.tax_rate, g.tax_a, g.tax_b)"
     assert told(many, SPACE).endswith(" and 3 more")
+
+
+VALUES: dict[str, object] = {
+    "g.audit_enabled": False,
+    "g.audit_deep_enabled": True,
+    "g.sybil_detection_enabled": False,
+    "g.memory_gate_enabled": False,
+    "g.memory_limit_enabled": True,
+    "g.loop_enabled": "no",
+    "g.deep.tax_enabled": False,
+    "h.tax_enabled": False,
+    "rent_enabled": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "toggle"),
+    [
+        ("g.audit_rate", "g.audit_enabled"),
+        ("g.audit_rate_of_all", "g.audit_enabled"),
+        ("g.audit", "g.audit_enabled"),
+        ("g.audit_deep_rate", ""),  # by the longest name, which is on
+        ("g.auditor_rate", ""),
+        ("g.sybil_rate", "g.sybil_detection_enabled"),
+        ("g.memory_size", ""),  # one of two is on
+        ("g.memory_gate_size", "g.memory_gate_enabled"),
+        ("g.audit_enabled", ""),
+        ("g.audit_wide_enabled", ""),
+        ("g.loop_size", ""),  # its toggle is none
+        ("g.tax_rate", ""),  # those are elsewhere
+        ("h.tax_rate", "h.tax_enabled"),
+        ("rent_rate", "rent_enabled"),
+        ("g.*_rate", ""),
+        ("", ""),
+    ],
+)
+def test_a_toggle_that_is_off_by_its_name(name: str, toggle: str) -> None:
+    assert switched_off(name, VALUES) == toggle

@@ -9,7 +9,7 @@ from nightlab.change import Edits, Files, Refused
 from nightlab.change.about import Part, find_parts
 from nightlab.change.about.pieces import Kind
 from nightlab.change.settings import ChangeSettings
-from nightlab.change.within import check_within
+from nightlab.change.within import check_counts, check_within
 from nightlab.program.mechanism import are_one, grouped, told
 from nightlab.program.space import Parameter, Scope
 from nightlab.types import NightlabError
@@ -51,7 +51,10 @@ class Bounds:
     def check(self, edits: Edits, files: Files) -> None:
         """Raise Refused for edits of these files that are outside, naming each part that is."""
         if self.keys and self.bound(edits):
-            check_within(self.keys, files.get(self.keys, b"{}"), edits[self.keys], self.within)
+            old, new = files.get(self.keys, b"{}"), edits[self.keys]
+            check_within(self.keys, old, new, self.within)
+            if new is not None and len(edits) == 1:
+                check_counts(self.keys, old, new, self.space)
         if self.scope == "all" and not self.pinned and not self.one_mechanism:
             return
         try:

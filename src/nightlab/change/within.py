@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from nightlab.change import Refused, some
-from nightlab.change.keys import compose, load_mapping
+from nightlab.change.keys import compose, flatten, load_mapping
+from nightlab.program.mechanism import switched_off
+from nightlab.program.space import Parameter
 from nightlab.types import NightlabError, one_line
 
 _GONE = object()
@@ -66,6 +68,23 @@ def check_within(file: str, old: bytes, new: bytes | None, within: Sequence[str]
         if why:
             raise Refused(why + (", as YAML 1.1 reads it" if version == "1.1" else ""))
     _check_anchors(file, old, new, within)
+
+
+def check_counts(file: str, old: bytes, new: bytes, space: Mapping[str, Parameter]) -> None:
+    """Raise Refused for an edit of nothing but values that are switched off once it is made.
+
+    By `when` those of the space, the others by their names.
+    """
+    before, after = load_mapping(file, old), load_mapping(file, new)
+    values = flatten(after)
+    moved = [".".join(each.path) for each in differences(before, after)]
+    off = [
+        space[name].waits_for(values) if name in space else switched_off(name, values)
+        for name in moved
+    ]
+    if moved and all(off):
+        why = f"{moved[0]} has no effect while {off[0]} is {values.get(off[0])}"
+        raise Refused(one_line(why, 300))
 
 
 def _why_not(

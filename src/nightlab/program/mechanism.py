@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from nightlab.program.space import Parameter
 
 _SHOWN = 3
+_TOGGLE = "_enabled"
 
 
 def mechanisms(name: str, space: Mapping[str, Parameter]) -> frozenset[str]:
@@ -33,6 +34,24 @@ def grouped(names: Iterable[str], space: Mapping[str, Parameter]) -> dict[str, l
     for name in names:
         groups.setdefault(" and ".join(sorted(mechanisms(name, space))), []).append(name)
     return groups
+
+
+def switched_off(name: str, values: Mapping[str, object]) -> str:
+    """The toggle beside a parameter that switches it off, by their names; "" where none does.
+
+    `a.tax_rate` goes by `a.tax_enabled`. Where there is none of that name, it goes by all toggles
+    of its first word, and one that is on is enough.
+    """
+    section, dot, last = name.rpartition(".")
+    if last.endswith(_TOGGLE):
+        return ""
+    start, words = f"{section}{dot}", last.split("_")
+    longest_first = range(len(words), 0, -1)
+    named = [f"{start}{'_'.join(words[:count])}{_TOGGLE}" for count in longest_first]
+    own = [toggle for toggle in named if toggle in values][:1]
+    family = re.compile(rf"{re.escape(start + words[0])}_[^.]*(?<={_TOGGLE})")
+    toggles = own or [each for each in values if family.fullmatch(each)]
+    return toggles[0] if toggles and all(values[each] is False for each in toggles) else ""
 
 
 def told(names: Iterable[str], space: Mapping[str, Parameter]) -> str:

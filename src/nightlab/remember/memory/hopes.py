@@ -11,7 +11,10 @@ SURE = 1.0
 
 
 def hopes(learned: Learned, free: Space, gain: float) -> list[str]:
-    """The moves in `free` that are expected to gain more than `gain`, the largest first: `LR up`."""
+    """The moves that are expected to gain more than `gain`, the largest first: `LR up`.
+
+    Only those of parameters that are `free`.
+    """
     found = []
     here = learned.centre
     for name, value, said in _single_moves(learned, free):

@@ -88,9 +88,9 @@ def _at_the_edge(facts: Facts) -> str:
             found.append(f"{name} ({values[name]}, near the {side} of {describe(parameter)})")
     if not found:
         return ""
+    there = ", ".join(found[:3])
     return (
-        f"The best stands at the end of a range: {', '.join(found[:3])}. Widen it where values beyond"
-        " make sense."
+        f"The best stands at the end of a range: {there}. Widen it where values beyond make sense."
     )
 
 
