@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -158,7 +159,7 @@ def tune(
         tuning.check_commit()
     signals = Signals()
     tuning.on_stop = lambda stop: signals.catch(stop.request)
-    tuning.minutes = minutes
+    tuning.minutes, tuning.width = minutes, _width
     most = iterations if iterations is not None else (10 if minutes is None else sys.maxsize)
     broke = False
     try:
@@ -269,6 +270,11 @@ def _seeds(written: str) -> tuple[int, ...]:
         return tuple(int(part) for part in written.split(",") if part.strip())
     except ValueError:
         raise NightlabError(f"--seeds: {written!r} must read as in 7,11,19") from None
+
+
+def _width() -> int | None:
+    """The columns of the terminal that is printed on; None where it is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def _processors() -> int:

@@ -35,7 +35,8 @@ class Tuning:
     """One call of `nightlab governance tune`: begins, or goes on where it stopped.
 
     `say` is given what is printed, `warn` what a reader should know besides; `on_stop` the means to
-    end cleanly. `why` is why it stopped, once it has.
+    end cleanly; `width` tells how many columns a line may have. `why` is why it stopped, once it
+    has.
     """
 
     question: Question
@@ -46,6 +47,7 @@ class Tuning:
     python: str = sys.executable
     on_stop: Callable[[Stop], None] = lambda _: None
     minutes: float | None = None
+    width: Callable[[], int | None] = lambda: None
     why: str = field(default="", init=False)
     _began: float = field(default_factory=time.time, init=False)
 
@@ -75,7 +77,8 @@ class Tuning:
         done = _opened(study)
         if done and done >= iterations:
             self.warn(f"{done} iterations are done; a larger --iterations goes on")
-        telling = Telling(self.question, self.place, self.objective, self.say, self.warn)
+        spoken = (self.say, self.warn, self.width)
+        telling = Telling(self.question, self.place, self.objective, *spoken)
         campaign, self.why = study.run(
             trials=max(0, iterations - done),
             on_campaign=telling.take_up,

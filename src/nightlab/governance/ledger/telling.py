@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from nightlab.campaign import Campaign
@@ -23,16 +23,26 @@ from nightlab.types import History, Trial, Value, one_line
 
 
 class Telling:
-    """Follows a tuning: upstream's lines, the ledger, a folder per iteration, the best so far."""
+    """Follows a tuning: upstream's lines, the ledger, a folder per iteration, the best so far.
+
+    An iteration's line is cut to the `width` of the moment, in columns; None leaves it whole.
+    """
 
     def __init__(
-        self, question: Question, place: Place, objective: Objective, say: Say, warn: Say
+        self,
+        question: Question,
+        place: Place,
+        objective: Objective,
+        say: Say,
+        warn: Say,
+        width: Callable[[], int | None] = lambda: None,
     ) -> None:
         self.question = question
         self.place = place
         self.objective = objective
         self.say = say
         self.warn = warn
+        self.width = width
         self.extra: dict[str, Any] = {}
         self.artifacts = Artifacts(place.iterations, question.scenario, objective.policy.metric)
         self._campaign: Campaign | None = None
@@ -124,7 +134,7 @@ class Telling:
         self.save()
         records = self._summary.records(history)
         record = next(each for each in records if each["iteration"] == number)
-        self.say(iteration_line(record, history.metric))
+        self.say(iteration_line(record, history.metric, self.width()))
 
 
 def moved_levers(baseline: Trial, trial: Trial) -> Mapping[str, Value]:
