@@ -61,13 +61,14 @@ def test_four_digits_or_as_many_as_tell_two_apart(old: Any, new: Any, said: str)
 @pytest.mark.parametrize(
     ("count", "width", "said"),
     [
-        (4, 80, f"audit_probability +3 {RESULT}"),
-        (1, 80, f"audit_probability {RESULT}"),
-        (1, 103, f"audit_probability: 0.1 -> 0.1235 {RESULT} (improvement:…)"),
-        (1, 90, f"audit_probability: 0.1 -> 0.1235 {RESULT}"),
-        (4, 120, f"audit_probability: 0.1 -> 0.1235, audit_enabled: False -> True +2 {RESULT}"),
-        (4, 70, f"audit_probabil… {RESULT}"),
-        (4, 20, f"audit_p… {RESULT}"),
+        (4, 80, f"audit_p… +3 {RESULT} (improvement)"),
+        (1, 80, f"audit_prob… {RESULT} (improvement)"),
+        (1, 101, f"audit_probability: 0.1 -> 0.1235 {RESULT} (improvement)"),
+        (1, 110, f"audit_probability: 0.1 -> 0.1235 {RESULT} (improvement: toxici…)"),
+        (4, 110, f"audit_probability: 0.1 -> 0.1235 +3 {RESULT} (improvement: to…)"),
+        (4, 79, f"audit_probability +3 {RESULT}"),
+        (4, 70, f"audit_proba… +3 {RESULT}"),
+        (4, 20, f"audit_p… +3 {RESULT}"),
     ],
 )
 def test_a_terminal_has_it_in_a_row(count: int, width: int, said: str) -> None:
@@ -75,7 +76,7 @@ def test_a_terminal_has_it_in_a_row(count: int, width: int, said: str) -> None:
 
 
 @pytest.mark.parametrize("count", range(1, 5))
-@pytest.mark.parametrize("width", range(64, 300, 7))
+@pytest.mark.parametrize("width", range(66, 300, 7))
 def test_it_is_never_wider(count: int, width: int) -> None:
     told = line(count, width)
     assert len(told) <= width and RESULT in told and "audit_p" in told

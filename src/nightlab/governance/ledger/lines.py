@@ -8,9 +8,8 @@ from typing import Any
 from nightlab.types import one_line
 
 _DIGITS = 4
-_SHORTEST = 8
-_LEAST = 12
-"""A name in fewer columns than the one says nothing, and a reason in fewer than the other."""
+_LEAST = 11
+"""What moved has so many columns at least: in fewer, a name says nothing."""
 
 
 def baseline_lines(metric: str, value: float | None) -> list[str]:
@@ -27,15 +26,18 @@ def iteration_line(record: Mapping[str, Any], metric: str, width: int | None = N
     value = record["candidate_metrics"].get(metric)
     told = "none" if value is None else f"{value:.6f}"
     accepted = "yes" if record["accepted"] else "no"
-    about = record["nightlab"]
     head = f"[autoresearch] iter={record['iteration']:03d}"
     result = f"candidate={told} accepted={accepted}"
-    why = one_line(f"{about['rule']}: {about['reason']}", 120)
+    rule = one_line(record["nightlab"]["rule"], 20)
+    why = one_line(f"{rule}: {record['nightlab']['reason']}", 120)
     if width is None:
         return f"{head} {moves(record['mutation'])} {result} ({why})"
-    line = f"{head} {_fitted(record['mutation'], width - len(head) - len(result) - 2)} {result}"
-    room = width - len(line) - len(" ()")
-    return f"{line} ({one_line(why, room)})" if room >= _LEAST else line
+    room = width - len(f"{head}  {result}")
+    beside = room - len(f" ({rule})")
+    line = f"{head} {_fitted(record['mutation'], beside if beside >= _LEAST else room)} {result}"
+    left = width - len(f"{line} ()")
+    said = one_line(why, left) if left > len(f"{rule}: …") else rule
+    return f"{line} ({said})" if left >= len(rule) else line
 
 
 def moves(mutation: Mapping[str, Any]) -> str:
@@ -46,14 +48,16 @@ def moves(mutation: Mapping[str, Any]) -> str:
 def _fitted(mutation: Mapping[str, Any], room: int) -> str:
     """What moved in so many columns: as much as there is room for, and how many more there are."""
     each = _each(mutation)
-    ways = [(", ".join(map(_move, each[:n])), each[n:]) for n in range(len(each), 0, -1)]
-    said = [_and_more(*way) for way in (*ways, (f"{each[0]['param']}", each[1:]))]
-    fitting = (text for text in said if len(text) <= room)
-    return next(fitting, one_line(said[-1], max(room, _SHORTEST)))
+    for count in range(len(each), 0, -1):
+        text = ", ".join(map(_move, each[:count])) + _more(each[count:])
+        if len(text) <= room:
+            return text
+    more = _more(each[1:])
+    return one_line(f"{each[0]['param']}", max(room, _LEAST) - len(more)) + more
 
 
-def _and_more(text: str, others: Sequence[Any]) -> str:
-    return f"{text} +{len(others)}" if others else text
+def _more(others: Sequence[Any]) -> str:
+    return f" +{len(others)}" if others else ""
 
 
 def _each(mutation: Mapping[str, Any]) -> list[Mapping[str, Any]]:
