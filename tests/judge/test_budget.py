@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from nightlab.judge.budget import overspent, trained
+from nightlab.judge.limits import broken_rules
 from nightlab.judge.noise import measure_noise
-from nightlab.judge.rules import broken_rules, check_policy
+from nightlab.judge.rules import check_policy
 from nightlab.judge.seedwise import SeedwiseJudge
 from nightlab.judge.settings import JudgeSettings
 from nightlab.program.policy import parse_policy

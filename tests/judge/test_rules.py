@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nightlab.judge.limits import broken_rules
 from nightlab.judge.rules import (
     Finding,
-    broken_rules,
     check_policy,
     exceeds,
     reaches,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import stdev
+from math import inf
 
 from nightlab.program.policy import Amount, Bound, Guardrail, Policy
 from nightlab.types import History, NightlabError, Trial
@@ -23,11 +23,19 @@ _ROUNDING = 16 * 2.0**-52
 
 @dataclass(frozen=True)
 class Finding:
-    """What one rule says of a trial: whether it passes, and the sentence that tells why."""
+    """What one rule says of a trial: whether it passes, and the sentence that tells why.
+
+    Of a bound or a guardrail, `beyond` is how far the estimate lies on the wrong side of what is
+    allowed, negative where it lies within, and `error` the standard error of that by its own
+    seeds: infinite where one seed shows none.
+    """
 
     rule: str
     passed: bool
     reason: str
+    beyond: float = -inf
+    error: float = inf
+    seeds: tuple[int, ...] = ()
 
 
 def exceeds(amount: float, limit: float, *scale: float) -> bool:
@@ -44,22 +52,9 @@ def reaches(amount: float, limit: float, *scale: float) -> bool:
     return not exceeds(limit, amount, *scale, limit, amount)
 
 
-def broken_rules(policy: Policy, history: History, trial: Trial) -> list[Finding]:
-    """Bounds and guardrails that the trial breaks, vetoes first."""
-    findings = [_bound(policy, rule, history, trial) for rule in policy.bounds]
-    findings += [_guardrail(policy, rule, history, trial) for rule in policy.guardrails]
-    return [finding for finding in findings if not finding.passed]
-
-
-def _metrics(trial: Trial) -> set[str]:
+def metrics_of(trial: Trial) -> set[str]:
+    """The names of all that it has measured."""
     return {name for run in trial.runs for name in run.metrics}
-
-
-def _named(policy: Policy, pattern: str, *trials: Trial) -> list[str]:
-    """Metrics of these trials that a pattern names; the name itself where it is no pattern."""
-    if not set("*?[") & set(pattern):
-        return [pattern]
-    return matching(policy, pattern, set().union(*(_metrics(trial) for trial in trials)))
 
 
 def matching(policy: Policy, pattern: str, names: set[str]) -> list[str]:
@@ -68,58 +63,6 @@ def matching(policy: Policy, pattern: str, names: set[str]) -> list[str]:
     """
     times = {TRAINING, SERVING} - {pattern.removesuffix(SPREAD)}
     return policy.matching(pattern, names - times - {name + SPREAD for name in times})
-
-
-def _bound(policy: Policy, rule: Bound, history: History, trial: Trial) -> Finding:
-    if rule.pattern.endswith(SPREAD):
-        return _steady(rule, trial)
-    for name in _named(policy, rule.pattern, history.baseline, trial):
-        value = trial.mean(name)
-        if value is None:
-            return Finding("veto", False, f"{name} was not measured; {rule}")
-        gap = rule.value - value if rule.side == ">=" else value - rule.value
-        if exceeds(gap, 0.0, value, rule.value):
-            return Finding("veto", False, f"{name} is {value:.6g}; {rule}")
-    return Finding("veto", True, str(rule))
-
-
-def _steady(rule: Bound, trial: Trial) -> Finding:
-    """The bound on a standard deviation over seeds; one value has none, and breaks no rule."""
-    values = list(trial.values(rule.pattern.removesuffix(SPREAD)).values())
-    spread = stdev(values) if len(values) > 1 else 0.0
-    gap = rule.value - spread if rule.side == ">=" else spread - rule.value
-    broken = len(values) > 1 and exceeds(gap, 0.0, rule.value, *values)
-    return Finding("veto", not broken, f"{rule.pattern} is {spread:.6g}; {rule}")
-
-
-def _guardrail(policy: Policy, rule: Guardrail, history: History, trial: Trial) -> Finding:
-    names = _named(policy, rule.pattern, history.baseline, trial)
-    for name in names:
-        found = _beside_baseline(history, trial, name)
-        if found is None:
-            return Finding("guardrail", False, f"{name} was not measured; {rule}")
-        reference, move = found
-        worse = move if rule.direction == "increase" else -move
-        allowed = rule.amount.of(reference)
-        if exceeds(worse, allowed, reference, reference + move):
-            verb = f"{rule.direction}d by"
-            said = f"{name} {verb} {worse:.4f} > allowed {allowed:.4f} (over the baseline)"
-            return Finding("guardrail", False, said)
-    return Finding("guardrail", True, str(rule))
-
-
-def _beside_baseline(history: History, trial: Trial, name: str) -> tuple[float, float] | None:
-    """The baseline's value of a metric, and how far the trial's lies above it: on common seeds,
-    where there are any.
-    """
-    ours, theirs = trial.values(name), history.baseline.values(name)
-    common = [seed for seed in ours if seed in theirs]
-    if not ours or not theirs:
-        return None
-    there = [theirs[seed] for seed in common] or list(theirs.values())
-    here = [ours[seed] for seed in common] or list(ours.values())
-    reference = sum(there) / len(there)
-    return reference, sum(here) / len(here) - reference
 
 
 def requirements(policy: Policy, history: History, trial: Trial, gain: float) -> Finding:
@@ -180,12 +123,12 @@ def _scale(history: History, trial: Trial) -> list[float]:
 
 def check_policy(policy: Policy, history: History) -> None:
     """Raise NightlabError where a rule names a metric that the baseline doesn't have."""
-    measured = _metrics(history.baseline)
+    measured = metrics_of(history.baseline)
     measured |= {f"{name}{SPREAD}" for name in measured}
     rules: tuple[Bound | Guardrail, ...] = (*policy.bounds, *policy.guardrails)
     for rule in rules:
         if not matching(policy, rule.pattern, measured):
-            there = ", ".join(sorted(_metrics(history.baseline))) or "none"
+            there = ", ".join(sorted(metrics_of(history.baseline))) or "none"
             raise NightlabError(
                 f"policy: `{rule}` names no metric of the baseline; it measured: {there}"
             )

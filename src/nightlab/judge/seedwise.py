@@ -14,10 +14,11 @@ from nightlab.judge.budget import overspent
 from nightlab.judge.confirm import confirming_left, confirming_runs, runners_up
 from nightlab.judge.ignored import CONVINCING, ignored_seed
 from nightlab.judge.incumbent import Opponent, missing_runs
+from nightlab.judge.limits import broken_rules
 from nightlab.judge.noise import Noise, NoiseMeter
+from nightlab.judge.review import reviewed, reviewing_runs
 from nightlab.judge.rules import (
     Finding,
-    broken_rules,
     check_policy,
     required,
     requirements,
@@ -127,7 +128,8 @@ class SeedwiseJudge:
         if self._fresh(opponent.history) and len(panel) > 1:
             close = opponent.history.pairing > _SHARED
             again = opponent.first_of_all() or opponent.wanted(self.settings.most_seeds)
-            return again or (opponent.anchors(_ANCHORS) if close else [])
+            anchors = opponent.anchors(_ANCHORS) if close else []
+            return again or anchors or reviewing_runs(self.policy, opponent.history)
         if opponent.values or opponent.busy:
             return []
         return missing_runs(opponent.trial, panel, Purpose.PANEL, COMPARED)
@@ -144,6 +146,8 @@ class SeedwiseJudge:
             return None
         if self._is_unfit(history):
             return None if history.baseline.in_flight else _unfit(history)
+        if demoted := self._reviewed(history):
+            return demoted
         if (validation := self._validation(history)) and not validating_runs(history, validation):
             busy = history.incumbent.in_flight or history.trial(history.validated).in_flight
             return None if busy else validated(history, self.noise.measure(history), validation)
@@ -169,6 +173,13 @@ class SeedwiseJudge:
         validation = self.settings.validate_
         due = history.incumbent.number and is_due(history, validation)
         return validation if due and not self._deterministic(history) else None
+
+    def _reviewed(self, history: History) -> Verdict | None:
+        """The demotion of an incumbent that breaks a rule by now, where further seeds count."""
+        rules = self.policy.guardrails or self.policy.bounds
+        if not (rules and history.incumbent.number and self._opponent(history).fresh):
+            return None
+        return reviewed(self.policy, history)
 
     def _is_unfit(self, history: History) -> bool:
         """Whether the incumbent failed when it was run again, and not for want of other seeds."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nightlab.judge.rules import broken_rules
+from nightlab.judge.limits import broken_rules
 from nightlab.program.policy import Policy
 from nightlab.types import History, one_line
 

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from nightlab.governance.simulation.pool import Task
-from nightlab.judge.rules import Finding, broken_rules
+from nightlab.judge.limits import broken_rules
+from nightlab.judge.rules import Finding
 from nightlab.program.policy import Policy
 from nightlab.types import History, Measurement, Outcome, Purpose, Run, Trial
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from nightlab.governance.ledger.level import levels
-from nightlab.judge.rules import broken_rules
+from nightlab.judge.limits import broken_rules
 from nightlab.program.policy import Policy
 from nightlab.types import Decision, History, Outcome, Purpose, Run, Trial, Value, one_line
 
