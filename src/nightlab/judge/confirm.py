@@ -13,7 +13,7 @@ from nightlab.types import History, Purpose, Trial, Wanted
 
 _ONLY = frozenset({Purpose.CONFIRM})
 _LOOKED_AT = 200
-_TAIL = 0.025
+TAIL = 0.025
 """The interval leaves out so much on either side."""
 
 
@@ -132,7 +132,7 @@ def _weight(measured: float, error: float) -> float:
 def _quantile(freedom: float) -> float:
     from scipy.special import stdtrit
 
-    return float(stdtrit(max(1.0, freedom), 1 - _TAIL))
+    return float(stdtrit(max(1.0, freedom), 1 - TAIL))
 
 
 def _mean(values: Mapping[int, float]) -> float:

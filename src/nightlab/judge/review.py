@@ -82,9 +82,7 @@ def _before(policy: Policy, history: History) -> int:
 
 def _met_more(trial: Trial) -> bool:
     """Whether it has met seeds that had no part in its keep."""
-    return any(
-        run.purpose is Purpose.REPLICATE and run.outcome is Outcome.OK for run in trial.runs
-    )
+    return any(run.purpose is Purpose.REPLICATE and run.outcome is Outcome.OK for run in trial.runs)
 
 
 def _broken(policy: Policy, history: History, trial: Trial) -> list[Finding]:

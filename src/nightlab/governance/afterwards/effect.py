@@ -41,8 +41,8 @@ class Effect:
     """How much worse the primary metric is without a unit, and what then speaks against the rest.
 
     `size` is positive where the unit helps, `low` to `high` its 95 % interval; `error` is its
-    standard error. `broken` are sentences on rules of the policy that the rest breaks, and `failed`
-    says that a run of it failed.
+    standard error, of so many `seeds`. `broken` are sentences on rules of the policy that the rest
+    breaks, and `failed` says that a run of it failed.
     """
 
     unit: Unit
@@ -52,11 +52,21 @@ class Effect:
     error: float
     broken: tuple[str, ...] = ()
     failed: bool = False
+    seeds: int = 0
 
     @property
     def stands_out(self) -> bool:
         """Whether the unit certainly helps."""
         return self.low > 0
+
+    @property
+    def luck(self) -> float:
+        """The chance that a unit without any effect looks as helpful, by Student's distribution."""
+        from scipy.special import stdtr
+
+        if not self.error or math.isinf(self.error):
+            return 0.0 if self.error == 0 < self.size else 1.0
+        return float(stdtr(self.seeds - 1, -self.size / self.error))
 
     @property
     def is_nothing(self) -> bool:
@@ -130,7 +140,9 @@ class Effects:
         if found is None:
             found = Difference(metric, 0.0, 0.0, 0.0, *_UNKNOWN, seeds=0)
         low, high = sorted((sign * found.low + 0.0, sign * found.high + 0.0))  # never -0
-        return Effect(unit, sign * found.mean + 0.0, low, high, found.error, broken, failed)
+        return Effect(
+            unit, sign * found.mean + 0.0, low, high, found.error, broken, failed, found.seeds
+        )
 
     def _breaches(self, trial: Trial) -> tuple[str, ...]:
         baseline = self.sample.trial(self.baseline, self.seeds, 0)

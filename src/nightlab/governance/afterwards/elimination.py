@@ -15,6 +15,7 @@ from nightlab.governance.afterwards.units import (
     value_of,
     whole_units,
 )
+from nightlab.judge.confirm import TAIL
 from nightlab.types import Value
 
 Say: TypeAlias = "Callable[[str], None]"
@@ -64,11 +65,18 @@ class Elimination:
         try:
             while self._step(whole_units) or self._step(inner_units):
                 pass
-            for effect in self._present(inner_units) + self._present(whole_units):
-                self._tell(effect, effect.unit.head, _why_kept(effect), kept=True)
+            left = self._present(inner_units) + self._present(whole_units)
+            sure = surely_helping(left, self._looked_at())
+            for effect in left:
+                self._tell(effect, effect.unit.head, _why_kept(effect, effect in sure), kept=True)
         except OutOfBounds as error:
             for lever in self.kept:
                 self._tell(None, lever, f"not looked at: {error}", kept=True)
+
+    def _looked_at(self) -> int:
+        """How many units there were at the beginning."""
+        levers = self.effects.moved
+        return len(whole_units(levers, self.under)) + len(inner_units(levers, self.under))
 
     def table(self) -> tuple[Row, ...]:
         """A row for each lever that moved, in their order."""
@@ -140,6 +148,20 @@ class Elimination:
         )
 
 
+def surely_helping(effects: Sequence[Effect], looked_at: int) -> list[Effect]:
+    """Those that help, and that luck in so many units hardly explains.
+
+    Where some do nothing, one of those is among these in one case of forty at most, however many
+    they are. Source: Holm, A simple sequentially rejective multiple test procedure, 1979.
+    """
+    found: list[Effect] = []
+    for effect in sorted(effects, key=lambda effect: effect.luck):
+        if not effect.stands_out or effect.luck * (looked_at - len(found)) > TAIL:
+            break
+        found.append(effect)
+    return found
+
+
 def _by_rank(effect: Effect) -> tuple[float, float]:
     return effect.rank
 
@@ -150,9 +172,11 @@ def _why_lost(effect: Effect) -> str:
     return "better without it" if effect.high < 0 else "its effect is lost in the noise"
 
 
-def _why_kept(effect: Effect) -> str:
-    if effect.stands_out:
+def _why_kept(effect: Effect, surely: bool) -> str:
+    if surely:
         return "its effect stands out"
     if effect.broken:
         return f"without it {effect.broken[0]}"
+    if effect.stands_out:
+        return "its effect stands out by itself, and among so many one may by luck"
     return "not certain, but much of the gain may go with it"
