@@ -125,8 +125,8 @@ def reach_of(error: float, freedom: float) -> float:
 
 def _weight(measured: float, error: float) -> float:
     """How much of an estimate remains: near 1 where it stands out, near 0 where it doesn't."""
-    total = measured**2 + error**2
-    return measured**2 / total if total else 1.0
+    total = math.hypot(measured, error)
+    return (measured / total) ** 2 if total else 1.0
 
 
 def _quantile(freedom: float) -> float:

@@ -110,7 +110,8 @@ def predict(
         sum(row.lag * row.worse for row in rows),
         sum(row.trend * row.worse for row in rows),
     )
-    left = sum((row.worse - by_lag * row.lag - by_trend * row.trend) ** 2 for row in rows)
+    misses = [row.worse - by_lag * row.lag - by_trend * row.trend for row in rows]
+    left = sum(miss * miss for miss in misses)
     lag, trend = here[0] - middle.lag, here[1] - middle.trend
     through = _times(inverse, lag, trend)
     leverage = 1 - middle.freedom + lag * through[0] + trend * through[1]

@@ -161,12 +161,18 @@ def of_values(*samples: Iterable[float]) -> Noise:
 
 
 def spread(values: Iterable[float]) -> tuple[float, int]:
-    """The sum of squared deviations from the mean, and its degrees of freedom."""
+    """The sum of squared deviations from the mean, and its degrees of freedom.
+
+    Infinite where values are so wild that floating point has no number for it.
+    """
     numbers = list(values)
     if len(numbers) < 2:
         return 0.0, 0
-    mean = math.fsum(numbers) / len(numbers)
-    return math.fsum((number - mean) ** 2 for number in numbers), len(numbers) - 1
+    try:
+        mean = math.fsum(numbers) / len(numbers)
+        return math.fsum((number - mean) ** 2 for number in numbers), len(numbers) - 1
+    except OverflowError:
+        return math.inf, len(numbers) - 1
 
 
 @dataclass(frozen=True)
@@ -192,7 +198,7 @@ class _Spread:
 
     def noise(self) -> Noise:
         """Pooled. What seeds explain is believed by degrees, as pairs speak for it."""
-        if not self.run_freedom:
+        if not self.run_freedom or math.isinf(self.runs):
             return Noise(math.inf, 0, False)
         if self.runs == 0.0:
             return Noise(0.0, self.run_freedom, True)
@@ -206,6 +212,7 @@ class _Spread:
 
 
 def _told(history: History, trial: Trial, rival: Trial) -> _Spread:
-    """What one trial tells, beside the one that it was compared with."""
+    """What one trial tells, beside the one that it was compared with: nothing of a wild one."""
     own = spread(measured_here(trial.values(history.metric)).values())
-    return _Spread(*own, *spread(history.differences(trial, rival).values()))
+    pairs = spread(history.differences(trial, rival).values())
+    return _Spread() if math.isinf(own[0] + pairs[0]) else _Spread(*own, *pairs)

@@ -107,8 +107,11 @@ def was_kept(trial: Trial) -> bool:
     verdict = trial.verdict
     if verdict is None:
         return False
-    taken_back = verdict.decision is Decision.DISCARD and verdict.rule in _DEMOTED_BY
-    return verdict.decision is Decision.KEEP or taken_back
+    again = any(run.purpose is Purpose.REPLICATE for run in trial.runs)
+    by_later_seeds = verdict.rule in _OF_POLICY and again  # only a keep is measured again
+    taken_back = verdict.rule in _DEMOTED_BY or by_later_seeds
+    discarded = verdict.decision is Decision.DISCARD
+    return verdict.decision is Decision.KEEP or (discarded and taken_back)
 
 
 def is_demoted(history: History, trial: Trial) -> bool:

@@ -24,6 +24,7 @@ _RULES = 6
 """So many rules of the policy are looked after."""
 _LEAST_NOISE = 0.05
 """The noise is not taken for less than this share of what the gains differ by."""
+_LARGEST = 1e300
 _ENOUGH = 5
 _SPREAD = 1.4826
 
@@ -54,10 +55,13 @@ class Evidence:
 
 @dataclass(frozen=True)
 class _Told:
-    """What one trial has measured in so many runs, and sums of squares that tell the noise."""
+    """What one trial has measured in so many runs, and by metric how far those lie apart.
+
+    `spreads` are the roots of the sums of squared deviations.
+    """
 
     values: tuple[float, ...]
-    squares: tuple[float, ...]
+    spreads: tuple[float, ...]
     runs: int = 1
 
 
@@ -144,15 +148,21 @@ def _told(history: History, limits: Sequence[Limit], trial: Trial) -> _Told | No
     gain = history.gain(trial, history.baseline)
     if gain is None or not math.isfinite(gain):
         return None
-    values, squares = [gain], []
+    values, spreads = [gain], []
     for metric, sign in ((history.metric, 1), *((each.metric, each.sign) for each in limits)):
-        pairs = list(history.differences(trial, history.baseline, metric).values())
+        found = history.differences(trial, history.baseline, metric).values()
+        pairs = [_bounded(each) for each in found]
         mean = sum(pairs) / len(pairs) if pairs else 0.0
-        squares.append(sum((each - mean) ** 2 for each in pairs))
+        spreads.append(math.hypot(*(each - mean for each in pairs)))
         values.append(sign * mean)
-    del values[1]  # the gain knows more than the mean of the pairs
+    values[:2] = [_bounded(gain)]  # the gain knows more than the mean of the pairs
     runs = max(1, len(history.differences(trial, history.baseline)))
-    return _Told(tuple(values), tuple(squares), runs)
+    return _Told(tuple(values), tuple(spreads), runs)
+
+
+def _bounded(number: float) -> float:
+    """Not so large that a sum of such has no number."""
+    return min(max(number, -_LARGEST), _LARGEST)
 
 
 def _noise(values: Array, told: Sequence[_Told]) -> Array:
@@ -168,10 +178,20 @@ def _noise(values: Array, told: Sequence[_Told]) -> Array:
     values[~fine, 0] = worst
     free = sum(each.runs - 1 for each in told)
     if free >= _ENOUGH:
-        found = np.sqrt(np.sum([each.squares for each in told], axis=0) / free)
+        found = _root_mean_square(np.array([each.spreads for each in told]), free)
     else:
         found = _SPREAD * np.median(np.abs(values), axis=0) if len(told) else np.zeros(0)
-    usual = np.sqrt((values**2).mean(axis=0)) if len(told) else np.ones(values.shape[1])
+    usual = _root_mean_square(values, len(told)) if len(told) else np.ones(values.shape[1])
     found = found if len(found) else usual
     noise: Array = np.maximum(found, _LEAST_NOISE * usual)
     return np.where(noise > 0, noise, 1.0)
+
+
+def _root_mean_square(rows: Array, count: int) -> Array:
+    """Of each column, over so many. It is scaled first: the square of a large number is none."""
+    import numpy as np
+
+    largest = np.abs(rows).max(axis=0, initial=0.0)
+    scale = np.where(largest > 0, largest, 1.0)
+    found: Array = scale * np.sqrt(((rows / scale) ** 2).sum(axis=0) / count)
+    return found
