@@ -353,3 +353,16 @@ def test_what_is_in_doubt_is_settled_before_the_report() -> None:
         Decision.DISCARD,
         "evidence",
     )
+
+
+@pytest.mark.parametrize("wild", [1e155, 1e300, 1.7e308])
+@pytest.mark.parametrize("keep", ["any", "evidence"])
+def test_values_whose_squares_have_no_number_end_no_campaign(keep: str, wild: float) -> None:
+    worse = judge(keep).decide(history(NOISY, trial(1, {1: wild, 2: -wild / 3, 3: wild / 2})))
+    assert worse is not None and worse.decision is Decision.DISCARD
+    lucky = judge("evidence").decide(history(NOISY, trial(1, {1: 0.1, 2: -wild, 3: -wild / 3})))
+    assert lucky is None or lucky.decision is Decision.DISCARD, "of its noise nothing is known"
+    settled = replace(trial(1, {1: wild, 2: -wild}), verdict=worse)
+    clear = trial(2, {1: 0.2, 2: 0.3, 3: 0.1})
+    verdict = judge(keep).decide(history(CALM, settled, clear))
+    assert verdict is not None and verdict.decision is Decision.KEEP, "what others did is no matter"

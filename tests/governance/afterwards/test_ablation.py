@@ -9,9 +9,11 @@ import pytest
 from governance.simulated import POLICY, WORLD, Levers, Simulated, Truth, scenario
 
 from nightlab.governance.afterwards.ablation import Ablation, Taken, ablate
-from nightlab.governance.afterwards.elimination import Row
+from nightlab.governance.afterwards.effect import Effect
+from nightlab.governance.afterwards.elimination import Row, surely_helping
 from nightlab.governance.afterwards.fresh import further_seeds
 from nightlab.governance.afterwards.sample import Sample, breaches
+from nightlab.governance.afterwards.units import Unit
 from nightlab.types import NightlabError
 
 PANEL = (7, 11, 19)
@@ -311,3 +313,33 @@ def test_what_is_taken_breaks_nothing_on_any_fresh_seeds(noise: float) -> None:
 def test_seeds_of_decisions_are_no_last_seeds() -> None:
     with pytest.raises(NightlabError, match="no decision"):
         work(of_tax, OFF, {"tax": 0.3}, last=[*LAST, SEEDS[0]])
+
+
+def effect(size: float, error: float = 1.0) -> Effect:
+    reach = 2.1 * error
+    return Effect(Unit(f"{size}", (f"{size}",)), size, size - reach, size + reach, error, seeds=20)
+
+
+def test_one_of_many_stands_out_only_where_luck_hardly_explains_it() -> None:
+    strong, faint, nothing = effect(6.0), effect(2.3), effect(0.5)
+    assert surely_helping([faint], 1) == [faint]
+    assert surely_helping([faint], 8) == []
+    assert surely_helping([faint, strong, nothing], 2) == [strong, faint], "step by step"
+    assert surely_helping([faint, strong, nothing], 8) == [strong]
+    exact = effect(0.1, error=0.0)
+    assert surely_helping([exact], 100) == [exact]
+    assert surely_helping([effect(0.0, error=0.0), effect(-3.0)], 1) == []
+
+
+def test_of_many_dead_levers_hardly_ever_one_is_said_to_stand_out() -> None:
+    """Eight that do nothing beside one that does, sixty times."""
+    wrong = alone = 0
+    for world in range(60):
+        before = {f"dead{n}": 0 for n in range(8)} | {"tax": 0.0, "world": world}
+        after = dict.fromkeys((f"dead{n}" for n in range(8)), 1) | {"tax": 0.3}
+        _, rows = work(of_tax, before, after, noise=0.01)
+        dead = [row for name, row in rows.items() if name != "tax" and row.kept]
+        wrong += any(row.why == "its effect stands out" for row in dead)
+        alone += any(row.low is not None and row.low > 0 for row in dead)
+    assert wrong <= 4
+    assert alone > 2 * wrong, "without the step more would be said to"
