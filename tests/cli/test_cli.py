@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import warm
 from fakes import CALL_PROGRAM, COMMAND_PROGRAM, TRAIN, call_study, command_study, git, make_study
 
 from nightlab.study import open_study
@@ -17,14 +18,7 @@ from nightlab.study import open_study
 
 def nightlab(folder: Path, *words: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
     """Run a command in a folder, and expect this exit status."""
-    done = subprocess.run(
-        [sys.executable, "-m", "nightlab", *words],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        stdin=subprocess.DEVNULL,
-    )
+    done = warm.run(folder, *words)
     if code is not None:
         assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import warm
 from fakes import CALL_PROGRAM, GIT, call_study, git, loss_of, make_study, move, work
 
 from nightlab.remember.lock import Lock
@@ -24,14 +25,7 @@ KEEPS = [move("halfway", x=1.5), move("there", x=3.0)]
 
 
 def nightlab(folder: Path, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "nightlab", *words],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        stdin=subprocess.DEVNULL,
-    )
+    done = warm.run(folder, *words)
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import warm
 from fakes import COMMAND_PROGRAM, command_study
 from run.sandbox.cell import cell_of
 
@@ -20,15 +21,8 @@ KINDS = ["bubblewrap", "landlock", "none"]
 
 
 def nightlab(folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "nightlab", *words],
-        cwd=folder,
-        env={**os.environ, "NIGHTLAB_WORK": str(folder.parent / "work"), **more},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    work = str(folder.parent / "work")
+    return warm.run(folder, *words, environment={**os.environ, "NIGHTLAB_WORK": work, **more})
 
 
 def isolated(top: Path, isolation: str) -> Path:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import warm
+
 import nightlab
 
 FAKE = Path(__file__).parent.parent / "simulator"
@@ -105,15 +107,9 @@ class User:
 
     def type(self, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         """`nightlab governance …`, which must end with this exit status."""
-        done = subprocess.run(
-            self.command(*words),
-            cwd=self.folder,
-            env=self.environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        asked = ("governance", *words)
+        python, environment = str(self.python), self.environment()
+        done = warm.run(self.folder, *asked, python=python, environment=environment)
         assert done.returncode == code, done.stdout + done.stderr
         assert "Traceback" not in done.stderr + done.stdout
         return done

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import warm
 import yaml
 from fakes import git
 from governance.tuning import lay_python
@@ -28,14 +29,9 @@ def _with_the_small_simulator(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 def ask(folder: Path, *words: str, code: int = 0, python: Path | None = None) -> str:
     """What the command prints."""
-    said = subprocess.run(
-        [str(python or PYTHON[0]), "-m", "nightlab", *words],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(SRC), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-    )
+    own = {"PYTHONPATH": str(SRC), "OMP_NUM_THREADS": "1"}
+    asked = str(python or PYTHON[0])
+    said = warm.run(folder, *words, python=asked, environment={**os.environ, **own})
     assert said.returncode == code, said.stdout + said.stderr
     return said.stdout if code == 0 else said.stderr or said.stdout
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
 from fakes import COMMAND_PROGRAM, TRAIN, make_study
 from model_server import ChatWire, ModelServer, Reply, Request, broken, dropped, fails, says
 
@@ -256,15 +257,7 @@ def test_an_empty_purse_ends_it() -> None:
 
 
 def nightlab(folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "nightlab", *words],
-        cwd=folder,
-        env={**os.environ, **more},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        stdin=subprocess.DEVNULL,
-    )
+    return warm.run(folder, *words, environment={**os.environ, **more})
 
 
 def study(folder: Path, propose: str) -> Path:
