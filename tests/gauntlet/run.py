@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import cache
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 from fakes import ScriptedProposer
@@ -33,6 +35,7 @@ from nightlab.run.sandbox.surroundings import Surroundings
 from nightlab.study import open_study
 from nightlab.types import Decision, Idea, NightlabError, Outcome
 
+TESTS = Path(__file__).parents[1]
 SECRET = "GAUNTLET_API_KEY"
 BREACHED = "breached: 1"
 """What an attack prints when it got what it wanted, where that is no better metric."""
@@ -74,8 +77,7 @@ def confession(attack: Attack, kind: str) -> str:
 def meet(attack: Attack | str, kind: str) -> Result:
     """Try an attack, in a process and a folder of its own."""
     patience = (load_attack(attack) if isinstance(attack, str) else attack).patience
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["gauntlet.run"])
+    context = _ready()
     token = f"gauntlet-{secrets.token_hex(6)}"
     place = Place(Path(tempfile.mkdtemp(prefix=f"{token}-")), token)
     try:
@@ -88,6 +90,26 @@ def meet(attack: Attack | str, kind: str) -> Result:
         return judged(_looked_at(place, hangs))
     finally:
         clear(place.folder)
+
+
+@cache
+def _ready() -> ForkServerContext:
+    """Where processes are forked off one that has imported all of this.
+
+    It finds this package by PYTHONPATH alone, and puts that back: see gauntlet.ready.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["gauntlet.ready"])
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(TESTS), before]))
+    try:
+        forkserver.ensure_running()
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
+    return context
 
 
 def _looked_at(place: Place, hangs: bool) -> Seen:
