@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable
 
 _NAMED = re.compile(r"(?i)key|token|secret|password|credential")
-_LOOKS_SECRET = re.compile(r"\b(?:sk|pk|rk|gsk|xai|hf|key|AIza)[-_][\w*.-]{6,}|\S*\*{3,}\S*")
+_LOOKS_SECRET = re.compile(r"\b(?:sk|pk|rk|gsk|xai|hf|key|AIza)[-_][\w*.-]{6,}")
+_STARRED = re.compile(r"(?<!\S)\S*\*{3,}\S*")  # from a word's beginning alone: a word may be long
 _IN_FILES = re.compile(r"[\w.~+/=-]{20,}")
 _SHORTEST = 6
 
@@ -19,7 +20,7 @@ def masked(text: str, known: Iterable[str] = ()) -> str:
     for secret in sorted({*known, *named}, key=len, reverse=True):
         if len(secret) >= _SHORTEST:
             text = text.replace(secret, "***")
-    return _LOOKS_SECRET.sub("***", text)
+    return _LOOKS_SECRET.sub("***", _STARRED.sub("***", text))
 
 
 def secrets_in(content: bytes) -> list[str]:
