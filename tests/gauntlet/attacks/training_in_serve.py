@@ -3,7 +3,7 @@
 STUDY = "halves"
 SERVE = """
 import time
-time.sleep(1.6)
+time.sleep(3.2)
 model = fit(Path("data/train/bits.txt").read_text(), 2)
 """
 PROGRAM = {"seeds: [1]": "seeds: [1]\n  budget: 1 s"}
