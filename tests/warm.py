@@ -39,8 +39,8 @@ class Warm:
 
     def run(
         self, folder: Path, words: Sequence[str], environment: Mapping[str, str], timeout: float
-    ) -> subprocess.CompletedProcess[str]:
-        """As subprocess.run does it, with what is said as text."""
+    ) -> subprocess.CompletedProcess[bytes]:
+        """As subprocess.run does it."""
         with tempfile.TemporaryDirectory() as scratch:
             out, err = Path(scratch, "out"), Path(scratch, "err")
             command = {
@@ -52,7 +52,7 @@ class Warm:
             }
             self._asked.sendall(f"{json.dumps(command)}\n".encode())
             code = self._ended(int(self._line()), words, timeout)
-            said = (path.read_text(encoding="utf-8") for path in (out, err))
+            said = (path.read_bytes() for path in (out, err))
             return subprocess.CompletedProcess(["nightlab", *words], code, *said)
 
     def _ended(self, child: int, words: Sequence[str], timeout: float) -> int:
@@ -80,15 +80,27 @@ def _warm(python: str, fixed: tuple[tuple[str, str], ...], _thread: int) -> Warm
     return Warm(python, {**os.environ, **dict(fixed)})
 
 
-def run(
+def run_bytes(
     folder: Path,
     *words: str,
     python: str = sys.executable,
     environment: Mapping[str, str] | None = None,
     timeout: float = 120,
-) -> subprocess.CompletedProcess[str]:
+) -> subprocess.CompletedProcess[bytes]:
     """`python -m nightlab WORDS` in a folder, without anything on standard input."""
     environment = os.environ if environment is None else environment
     fixed = {name: text for name, text in environment.items() if name.startswith("PYTHON")}
     warm = _warm(python, tuple(sorted(fixed.items())), threading.get_ident())
     return warm.run(folder, words, environment, timeout)
+
+
+def run(
+    folder: Path,
+    *words: str,
+    python: str = sys.executable,
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """The same, with what is said as text."""
+    done = run_bytes(folder, *words, python=python, environment=environment)
+    out, err = done.stdout.decode("utf-8"), done.stderr.decode("utf-8")
+    return subprocess.CompletedProcess(done.args, done.returncode, out, err)

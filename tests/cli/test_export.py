@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import warm
 from fakes import call_study, git, loss_of, move, work
 
 from nightlab.remember.table import Schema, parse_table, read_table
@@ -20,14 +21,8 @@ from nightlab.report.notebook import NEEDED
 
 def nightlab(folder: Path, *words: str, code: int = 0) -> subprocess.CompletedProcess[bytes]:
     """Run `nightlab export` in a folder, and expect this exit status."""
-    done = subprocess.run(
-        [sys.executable, "-m", "nightlab", "export", *words],
-        cwd=folder,
-        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
-        capture_output=True,
-        timeout=120,
-        stdin=subprocess.DEVNULL,
-    )
+    latin = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    done = warm.run_bytes(folder, "export", *words, environment=latin)
     assert done.returncode == code, done.stdout + done.stderr
     assert b"Traceback" not in done.stderr
     return done

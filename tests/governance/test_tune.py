@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from governance.tuning import MARKET, User, lay_python, strict
 from nightlab.governance.ledger import summary as summary_module
 from nightlab.governance.question import Question
 from nightlab.governance.tune import Tuning
+from nightlab.study import Study
 
 TAX_ALONE = {"levers": ("transaction_tax_rate",), "propose": "seed", "keep": "any"}
 
@@ -50,7 +53,7 @@ class Tuned:
         )
         tuning = Tuning.of(question, Path("runs"), self._say, self.warned.append)
         tuning.python = str(self.user.python)
-        study = tuning.prepare()
+        study = laid(tuning, self.user)
         telling = tuning.run(study, iterations)
         if look_back:
             tuning.look_back(study, telling)
@@ -59,6 +62,20 @@ class Tuned:
     def _say(self, line: str) -> None:
         self.said.append(line)
         self.on_line(line)
+
+
+def laid(tuning: Tuning, user: User) -> Study:
+    """Its study. Where one was laid for the same question before, a copy of that one."""
+    if tuning.place.is_begun:
+        return tuning.prepare()
+    asked = [repr(tuning.question), *(path.read_text() for path in sorted(Path().glob("*.yaml")))]
+    known = user.python.parents[2] / sha256(repr(asked).encode()).hexdigest()
+    if known.exists():
+        shutil.copytree(known, tuning.place.root)
+        return tuning.prepare()
+    study = tuning.prepare()
+    shutil.copytree(tuning.place.root, known)
+    return study
 
 
 def objective(user: User, text: str) -> None:
