@@ -65,7 +65,7 @@ def test_four_digits_or_as_many_as_tell_two_apart(old: Any, new: Any, said: str)
         (1, 80, f"audit_prob… {RESULT} (improvement)"),
         (1, 101, f"audit_probability: 0.1 -> 0.1235 {RESULT} (improvement)"),
         (1, 110, f"audit_probability: 0.1 -> 0.1235 {RESULT} (improvement: toxici…)"),
-        (4, 110, f"audit_probability: 0.1 -> 0.1235 +3 {RESULT} (improvement: to…)"),
+        (4, 110, f"audit_probability: 0.1 -> 0.1235 +3 {RESULT} (improvement: tox…)"),
         (4, 79, f"audit_probability +3 {RESULT}"),
         (4, 70, f"audit_proba… +3 {RESULT}"),
         (4, 20, f"audit_p… +3 {RESULT}"),
