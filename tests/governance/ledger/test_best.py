@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from governance.tuning import lay_python
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
@@ -266,17 +265,11 @@ def test_the_least_difference_counts_and_so_does_a_missing_metric(tmp_path: Path
     assert said[1] == "seed 7: quality_gap is missing, and was 1.0 in the loop"
 
 
-FAKE_PACKAGE = Path(__file__).parents[2] / "simulator"
-
-
-def test_the_saved_file_gives_the_numbers_of_its_values_in_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_saved_file_gives_the_numbers_of_its_values_in_memory(tmp_path: Path) -> None:
     """By the lab's own harness: what the loop evaluates is a mapping, what is saved is a file."""
     scenario = tmp_path / "market.yaml"
     scenario.write_text(REAL)
-    monkeypatch.setenv("PYTHONPATH", str(FAKE_PACKAGE), prepend=os.pathsep)
-    simulator = Simulator(LAB / "simulate.py", sys.executable)
+    simulator = Simulator(LAB / "simulate.py", str(lay_python(tmp_path / "python")))
     world = loaded(REAL)
     world["governance"] = {"audit_enabled": True, "audit_probability": 0.35}
     expected = {seed: simulator.run(scenario, 3, 5, seed, world) for seed in (7, 11)}

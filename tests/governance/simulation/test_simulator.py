@@ -191,9 +191,9 @@ def test_it_leaves_when_whoever_asks_is_killed(tmp_path: Path) -> None:
     scenario = write(tmp_path / "s.yaml", market(failure={"how": "hang", "seconds": 30}))
     asks = (
         "from pathlib import Path; from nightlab.governance.simulation.simulator import Simulator;"
-        f"Simulator(Path({str(SCRIPT)!r}), {sys.executable!r}).levers(Path({str(scenario)!r}))"
+        f"Simulator(Path({str(SCRIPT)!r}), {PYTHON[0]!r}).levers(Path({str(scenario)!r}))"
     )
-    path = os.pathsep.join([str(Path(nightlab.__file__).parent.parent), str(FAKE)])
+    path = str(Path(nightlab.__file__).parent.parent)
     asking = subprocess.Popen([sys.executable, "-c", asks], env={**os.environ, "PYTHONPATH": path})
     wait_for(lambda: len(bearing(str(scenario))) > 1)
     asking.kill()

@@ -1,9 +1,9 @@
 """A small simulator of our own, with the interface of `swarm`: for tests without the real one.
 
-Put the folder above this one (tests/simulator) on PYTHONPATH of whatever runs a lab's simulate.py.
-`nightlab check --run`, `run` and `governance …` hand PYTHONPATH on to the study's processes:
+The folder above this one (tests/simulator) must be among the packages of the python that runs a
+lab's simulate.py, for `nightlab check --run`, `run` and `governance …` hand no PYTHONPATH on:
 
-    monkeypatch.setenv("PYTHONPATH", f"{tests / 'simulator'}{os.pathsep}{src}")
+    python = governance.tuning.lay_python(tmp_path / "python")
 
 The world is a market of agents (`type: honest | opportunistic | deceptive | adversarial`, `count`)
 whose deals have a probability p of being good. What its levers truly do:
