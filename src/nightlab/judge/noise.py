@@ -97,7 +97,8 @@ class NoiseMeter:
     def __init__(self) -> None:
         self._sums: list[tuple[Trial, Trial, _Spread]] = []
         self._base = (0, _Spread())
-        self._last: tuple[History, Trial | None, Noise] | None = None
+        self._seen: History | None = None
+        self._found: list[tuple[Trial | None, Noise]] = []
 
     def measure(self, history: History, trial: Trial | None = None) -> Noise:
         """The noise, from the baseline, the last settled trials, and from `trial` itself.
@@ -107,11 +108,13 @@ class NoiseMeter:
         seeds explain. Deterministic means that all of at least two baseline runs agree exactly,
         and that no other trial says otherwise.
         """
-        if self._last and self._last[0] is history and self._last[1] is trial:
-            return self._last[2]
-        noise = self._measured(history, trial)
-        self._last = (history, trial, noise)
-        return noise
+        if self._seen is not history:
+            self._seen, self._found = history, []
+        known = next((noise for asked, noise in self._found if asked is trial), None)
+        if known is None:
+            known = self._measured(history, trial)
+            self._found.append((trial, known))
+        return known
 
     def _measured(self, history: History, trial: Trial | None) -> Noise:
         values = measured_here(history.baseline.values(history.metric)).values()
@@ -127,8 +130,10 @@ class NoiseMeter:
         pooled = history.trials[first:]
         same = 0
         if (first, base) == self._base:
+            trials, baseline = history.trials, history.baseline
             for (trial, rival, _), each in zip(self._sums, pooled, strict=False):
-                if trial is not each or rival is not _rival(history, each):
+                against = rival.number  # of the same trial it is the same, but it may have met more
+                if trial is not each or rival is not (trials[against - 1] if against else baseline):
                     break
                 same += 1
         del self._sums[same:]
