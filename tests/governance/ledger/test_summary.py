@@ -224,6 +224,24 @@ def test_a_keep_that_is_taken_back_was_accepted_and_is_demoted(
     assert told["best"] == told["iterations"][0]["candidate_metrics"]
 
 
+def test_a_keep_whose_guardrail_broke_on_later_seeds_was_accepted_and_is_demoted(
+    campaign: Campaign, tmp_path: Path
+) -> None:
+    """A trial that a guardrail rejected at once was not, though its verdict reads the same."""
+    history = campaign.history
+    verdict = Verdict(3, Decision.DISCARD, "guardrail", "welfare decreased", {"to": 1})
+    rejected = replace(history.trials[2], verdict=verdict)
+    again = replace(rejected.runs[0], number=999, seed=999, purpose=Purpose.REPLICATE)
+    for trial, accepted in (
+        (rejected, False),
+        (replace(rejected, runs=(*rejected.runs, again)), True),
+    ):
+        trials = [*history.trials[:2], trial, *history.trials[3:]]
+        told = replace(history, trials=trials, incumbent=trials[0], kept=(1,))
+        record = summary(tmp_path).records(told)[2]
+        assert (record["accepted"], "demoted" in record["nightlab"]) == (accepted, accepted)
+
+
 def test_a_real_demotion_in_longer_runs(tmp_path: Path) -> None:
     """Short runs like it, longer ones don't: the ledger says both."""
 
