@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from pytest import MonkeyPatch
 
 from nightlab.change import keys
 from nightlab.change.keys import KeysSurface, load_mapping
@@ -46,3 +47,13 @@ def test_a_value_that_stands_elsewhere_too_is_read_again() -> None:
     found = load_mapping(FILE, new)
     keys._KNOWN.clear()
     assert found == load_mapping(FILE, new)
+
+
+def test_what_is_asked_for_again_and_again_is_read_once(monkeypatch: MonkeyPatch) -> None:
+    read, load = [], keys._load
+    monkeypatch.setattr(keys, "_load", lambda *asked: (read.append(asked), load(*asked))[1])
+    keys._KNOWN.clear()
+    for number in range(3 * keys._MOST_KNOWN):
+        load_mapping(FILE, TEXT)
+        load_mapping(FILE, b"a: %d" % number)
+    assert len(read) == 1 + 3 * keys._MOST_KNOWN
