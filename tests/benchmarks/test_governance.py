@@ -188,7 +188,7 @@ def test_a_quick_look_on_a_small_market(tmp_path: Path, market: Path) -> None:
     by_hand.write_text(json.dumps({"market": {"audit_enabled": True, "audit_probability": 1.0}}))
     file = tmp_path / "results" / "governance.json"
     words = ["--quick", "--scenarios", str(market), "--by-hand", str(by_hand), "--json", str(file)]
-    words += ["--record", str(tmp_path / "commands.jsonl")]
+    words += ["--record", str(tmp_path / "commands.jsonl"), "--minutes", "0.1"]
     script = [str(python), str(BENCHMARKS / "governance.py"), *words]
     done = subprocess.run(script, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr

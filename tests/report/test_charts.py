@@ -537,7 +537,7 @@ def histories(draw: st.DrawFn) -> History:
     return a_history(draw(value), trials, direction, metric, draw(moved))
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=40)
 @given(histories(), st.sampled_from(NASTY))
 def test_any_campaign_can_be_drawn(history: History, title: str) -> None:
     view = View.of(history, title)
