@@ -31,7 +31,7 @@ class _Parameter(BaseModel):
 
     def active(self, values: Mapping[str, Any]) -> bool:
         """Whether the conditions hold, so that the value has an effect at all."""
-        return not self.waits_for(values)
+        return not self.when or not self.waits_for(values)
 
     def waits_for(self, values: Mapping[str, Any]) -> str:
         """The first parameter that must have another value before this one counts, "" for none."""
@@ -231,6 +231,7 @@ class Space:
 
     def __init__(self, parameters: Mapping[str, Parameter]) -> None:
         self.parameters = dict(parameters)
+        self._conditional = frozenset(name for name, p in self.parameters.items() if p.when)
 
     def __len__(self) -> int:
         return len(self.parameters)
@@ -241,11 +242,12 @@ class Space:
     @property
     def conditional(self) -> bool:
         """Whether any parameter depends on another."""
-        return any(parameter.when for parameter in self.parameters.values())
+        return bool(self._conditional)
 
     def active(self, values: Mapping[str, Any]) -> list[str]:
         """Names of the parameters that have an effect at these values."""
-        return [name for name, p in self.parameters.items() if p.active(values)]
+        some = self._conditional
+        return [n for n, p in self.parameters.items() if n not in some or p.active(values)]
 
     def draw(self, name: str, random: Random, avoid: Value | None = None) -> Value:
         """A fresh value, other than `avoid` where the parameter has another at all."""

@@ -33,12 +33,14 @@ class Columns:
             if name in origin and fits(parameter, origin[name]):
                 self.first[name] = self.count
                 self.count += 2 if is_ordered(parameter) else len(_options(parameter))
+        self._units = {name: space.parameters[name].to_unit(origin[name]) for name in self.first}
+        self._ordered = {name for name in self.first if is_ordered(space.parameters[name])}
         self.names = [name for name in self.first for _ in self.of(name)]
 
     def of(self, name: str) -> range:
         """The columns of a parameter."""
         parameter, first = self.space.parameters[name], self.first[name]
-        return range(first, first + (2 if is_ordered(parameter) else len(_options(parameter))))
+        return range(first, first + (2 if name in self._ordered else len(_options(parameter))))
 
     @cached_property
     def below(self) -> Mapping[str, frozenset[str]]:
@@ -66,17 +68,17 @@ class Columns:
         for name in names:
             parameter = self.space.parameters[name]
             value = values.get(name, self.origin[name])
-            if parameter.active(values) and fits(parameter, value):
-                found.update(self._cells(name, parameter, value))
+            if (not parameter.when or parameter.active(values)) and fits(parameter, value):
+                found.update(self.alone(name, value))
         return found
 
-    def _cells(self, name: str, parameter: Parameter, value: Value) -> Cells:
-        first, origin = self.first[name], self.origin[name]
-        if is_ordered(parameter):
-            away = parameter.to_unit(value) - parameter.to_unit(origin)
+    def alone(self, name: str, value: Value) -> Cells:
+        """What a parameter that has an effect contributes at this value."""
+        parameter, first, origin = self.space.parameters[name], self.first[name], self._units[name]
+        away = parameter.to_unit(value) - origin
+        if name in self._ordered:
             return {first: away, first + 1: away * away} if away else {}
-        options = _options(parameter)
-        same = parameter.to_unit(value) == parameter.to_unit(origin)
+        options, same = _options(parameter), not away
         at = next((i for i, each in enumerate(options) if each == value), None)
         return {} if same or at is None else {first + at: 1.0}
 

@@ -39,6 +39,7 @@ class Steps:
         self.moves = moves
         self.random = random
         space = columns.space
+        self._before: dict[str, Cells] = {}
         self.free = [
             name
             for name in space.active(values)
@@ -68,10 +69,22 @@ class Steps:
         """These moves as one step."""
         below = (self.columns.below[name] for name in moved)
         names = frozenset(moved).union(*below)
-        before = self.columns.cells(names, self.values)
-        after = self.columns.cells(names, {**self.values, **moved})
-        cells = {at: after.get(at, 0.0) - before.get(at, 0.0) for at in {*before, *after}}
+        if len(names) == 1:  # it has an effect here, and nothing hangs on it: no need to look
+            after = self.columns.alone(*next(iter(moved.items())))
+        else:
+            after = self.columns.cells(names, {**self.values, **moved})
+        cells: Cells = {}
+        for name in names:
+            cells.update({at: -number for at, number in self._contributed(name).items()})
+        for at, number in after.items():
+            cells[at] = number + cells.get(at, 0.0)
         return Step(moved, names, {at: number for at, number in cells.items() if number})
+
+    def _contributed(self, name: str) -> Cells:
+        """What a parameter contributes where it is."""
+        if name not in self._before:
+            self._before[name] = self.columns.cells([name], self.values)
+        return self._before[name]
 
     def has_effect(self, moved: Parameters) -> bool:
         """Whether all of these differ from what is, and have an effect together."""
