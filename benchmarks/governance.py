@@ -73,7 +73,7 @@ STRICT = {
 }
 BY_HAND: dict[str, dict[str, Any]] = {
     "adversarial": STRICT,
-    "market": {**STRICT, "freeze_threshold_toxicity": 0.47},
+    "market": {**STRICT, "freeze_threshold_toxicity": 0.45},
     "ring": STRICT,
 }
 """By scenario the governance levers that a person would set; labs/governance/README.md has them."""

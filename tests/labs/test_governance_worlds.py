@@ -175,24 +175,34 @@ def test_every_active_lever_stands_in_the_file(path: Path, monkeypatch: pytest.M
 
 
 @needs_simulator
-def test_levers_set_by_hand_gain_a_tenth(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On the market under attack, with welfare and half of its activity kept: see README.md."""
-    settings = settings_of(LAB / "scenarios" / "adversarial.yaml")
+@pytest.mark.parametrize(
+    ("world", "levers", "gain"),
+    [
+        ("adversarial", BY_HAND, 0.08),
+        ("market", {**BY_HAND, "freeze_threshold_toxicity": 0.45}, 0.01),
+    ],
+)
+def test_levers_set_by_hand_gain(
+    world: str, levers: dict[str, Any], gain: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With welfare and half of the activity kept, on the seeds of README.md's table."""
+    settings = settings_of(LAB / "scenarios" / f"{world}.yaml")
     with imported(monkeypatch, LAB, None) as simulate:
-        world = simulate.World(settings)
+        built = simulate.World(settings)
 
         def mean(name: str, levers: dict[str, Any]) -> float:
-            config = world.governed({**settings["governance"], **levers})
+            config = built.governed({**settings["governance"], **levers})
             found = [
-                simulate.measure(world, config, None, seed, 10, 10) for seed in range(101, 107)
+                simulate.measure(built, config, None, seed, 10, 10) for seed in range(101, 121)
             ]
             return float(sum(answer.metrics[f"pooled.{name}"] for answer in found) / len(found))
 
-        assert mean("toxicity_rate", {}) - mean("toxicity_rate", BY_HAND) > 0.08
-        assert mean("total_welfare", BY_HAND) > 0.95 * mean("total_welfare", {})
-        deals = mean("accepted_interactions", BY_HAND)
-        floor = re.search(
-            r"accepted_interactions must stay >= (\d+)", (LAB / "program.md").read_text()
-        )
-        assert floor is not None
-        assert deals > float(floor[1]) and deals > mean("accepted_interactions", {}) / 2
+        assert mean("toxicity_rate", {}) - mean("toxicity_rate", levers) > gain
+        assert mean("total_welfare", levers) > 0.95 * mean("total_welfare", {})
+        deals = mean("accepted_interactions", levers)
+        assert deals > mean("accepted_interactions", {}) / 2
+        if world == "adversarial":
+            program = (LAB / "program.md").read_text()
+            floor = re.search(r"accepted_interactions must stay >= (\d+)", program)
+            assert floor is not None
+            assert deals > float(floor[1])
