@@ -18,6 +18,11 @@ Where values of real seeds can be had, they count and these don't.
 
 _RULES = frozenset({"guardrail", "veto"})
 
+_DEMOTED_BY = frozenset({"validation", *(outcome.value for outcome in Outcome)})
+"""The rules by which a discard takes back a keep: a longer look, or a failure in another run."""
+
+_OF_KEEPS = frozenset({Purpose.REPLICATE, Purpose.VALIDATE})
+
 
 def measured_here(by_seed: Mapping[int, float]) -> dict[int, float]:
     """Without what was imported, where there is anything else."""
@@ -124,6 +129,16 @@ class Trial:
     def broke_a_rule(self) -> bool:
         """Whether it was rejected for a guardrail or a veto, however good it was otherwise."""
         return self.verdict is not None and self.verdict.rule in _RULES
+
+    @property
+    def was_kept(self) -> bool:
+        """Whether it was kept when it was decided on, though it may have been demoted since."""
+        if self.verdict is None:
+            return False
+        decision, rule = self.verdict.decision, self.verdict.rule
+        again = any(run.purpose in _OF_KEEPS for run in self.runs)
+        taken_back = decision is Decision.DISCARD and rule in _DEMOTED_BY
+        return decision is Decision.KEEP or again or taken_back
 
     @property
     def files(self) -> tuple[str, ...]:

@@ -167,6 +167,14 @@ def test_what_happened_later_does_not_leak_back() -> None:
     assert found[1].memory_cost == 0 and found[1].over_baseline == pytest.approx(0.4)
 
 
+def test_a_near_miss_that_was_confirmed_was_not_kept() -> None:
+    confirmed = trial(1, 0.1)
+    again = run(1, 1.9, Purpose.CONFIRM, 90.0)
+    now = history(replace(confirmed, runs=(*confirmed.runs, again)), trial(2, 0.2))
+    assert not now.trials[0].was_kept and history_before(now, 2).kept == ()
+    assert next(iter(reviews(now, Sources()))).recommendation is not Recommendation.KEEP
+
+
 def test_the_lines_tell_all_of_it() -> None:
     lines = review(history(trial(1, None), trial(2, -0.25, diff=LONGER)), 2, Sources()).lines
     starts = [line.partition(":")[0] for line in lines if "conjecture" not in line]

@@ -14,9 +14,6 @@ from nightlab.types import Decision, History, Outcome, Purpose, Run, Trial, Valu
 SECTION = "governance."
 """Before a lever's name, where a parameter is named by its place in the scenario file."""
 
-_DEMOTED_BY = frozenset({"validation", *(outcome.value for outcome in Outcome)})
-"""The rules by which a discard takes back a keep: a longer look, or a failure in another run."""
-
 _OF_POLICY = ("guardrail", "veto")
 
 
@@ -46,7 +43,7 @@ def record_of(
         "iteration": trial.number,
         "mutation": mutation(trial, parent),
         "candidate_metrics": dict.fromkeys(values) if crashed else values,
-        "accepted": was_kept(trial),
+        "accepted": trial.was_kept,
         "guardrail_errors": _guardrail_errors(history, trial, policy),
         "nightlab": {**own, "demoted": True} if taken_back else own,
     }
@@ -102,21 +99,9 @@ def good_runs(trial: Trial, purposes: Iterable[Purpose]) -> list[Run]:
     return [run for run in trial.runs if run.purpose in wanted and run.outcome is Outcome.OK]
 
 
-def was_kept(trial: Trial) -> bool:
-    """Whether the trial was kept when it was decided on, though it may have been demoted later."""
-    verdict = trial.verdict
-    if verdict is None:
-        return False
-    again = any(run.purpose is Purpose.REPLICATE for run in trial.runs)
-    by_later_seeds = verdict.rule in _OF_POLICY and again  # only a keep is measured again
-    taken_back = verdict.rule in _DEMOTED_BY or by_later_seeds
-    discarded = verdict.decision is Decision.DISCARD
-    return verdict.decision is Decision.KEEP or (discarded and taken_back)
-
-
 def is_demoted(history: History, trial: Trial) -> bool:
     """Whether a keep was taken back, by itself or along with one that it was built on."""
-    return was_kept(trial) and trial.number not in history.kept
+    return trial.was_kept and trial.number not in history.kept
 
 
 def _outcome(trial: Trial) -> str:
@@ -127,7 +112,7 @@ def _outcome(trial: Trial) -> str:
 def _guardrail_errors(history: History, trial: Trial, policy: Policy) -> list[str]:
     """The rules of the policy that a rejected trial broke on its seeds, whatever decided."""
     verdict = trial.verdict
-    if verdict is None or verdict.decision is Decision.CRASH or was_kept(trial):
+    if verdict is None or verdict.decision is Decision.CRASH or trial.was_kept:
         return []
     said = [verdict.reason] if verdict.rule in _OF_POLICY else []
     said += [broken.reason for broken in broken_rules(policy, history, trial)]

@@ -19,7 +19,7 @@ from nightlab.remember.memory.diffs import Diff, read_diff
 from nightlab.remember.memory.lessons import by_commit, lesson_of, lessons_of
 from nightlab.remember.memory.niche import memory_beside
 from nightlab.remember.memory.review_lines import review_lines
-from nightlab.remember.memory.then import as_settled, baseline_at, history_after, in_order, was_kept
+from nightlab.remember.memory.then import as_settled, baseline_at, history_after, in_order
 from nightlab.types import (
     History,
     Lesson,
@@ -60,7 +60,7 @@ def reviews(history: History, sources: Sources) -> Iterator[Review]:
         then = replace(history, baseline=baseline_at(history, trial.settled))
         lesson = lesson_of(as_settled(trial), then, "", made)
         found = _review(lesson, then, known, sources.patience)
-        known.learn(lesson, was_kept(trial), found.recommendation)
+        known.learn(lesson, trial.was_kept, found.recommendation)
         yield found
 
 
@@ -182,7 +182,7 @@ def _advice(
     """What the judge kept is to be kept. What only looks better is worth another look, at most."""
     if found.crash:
         return Recommendation.DISCARD
-    if was_kept(lesson.trial):
+    if lesson.trial.was_kept:
         return Recommendation.KEEP
     gain, tie = lesson.gain, _threshold(lesson, unit, TIE)
     clear = gain is not None and gain > _threshold(lesson, unit, CLEAR)

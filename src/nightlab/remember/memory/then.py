@@ -19,14 +19,6 @@ def in_order(history: History) -> list[Trial]:
     return sorted((trial for trial in history.trials if trial.verdict is not None), key=_place)
 
 
-def was_kept(trial: Trial) -> bool:
-    """Whether its verdict was a keep, also where it was demoted: only a keep is measured again."""
-    if trial.verdict is None:
-        return False
-    again = any(run.purpose in _AGAIN for run in trial.runs)
-    return trial.verdict.decision is Decision.KEEP or again
-
-
 def as_settled(trial: Trial) -> Trial:
     """A trial as it was when its verdict fell."""
     runs = tuple(r for r in trial.runs if r.purpose not in _AGAIN and _by(r, trial.settled))
@@ -78,7 +70,7 @@ def _at(trial: Trial, last: Trial, with_it: bool) -> Trial:
         return replace(trial, runs=ended, settled=0.0, verdict=None)
     runs = tuple(run for run in trial.runs if _by(run, last.settled))
     again = [run.started + run.seconds for run in trial.runs if run.purpose in _AGAIN]
-    demoted = was_kept(trial) and trial.verdict.decision is not Decision.KEEP
+    demoted = trial.was_kept and trial.verdict.decision is not Decision.KEEP
     still = demoted and max(again, default=0.0) > last.settled
     return replace(trial, runs=runs, verdict=_first_verdict(trial) if still else trial.verdict)
 
@@ -86,7 +78,7 @@ def _at(trial: Trial, last: Trial, with_it: bool) -> Trial:
 def _first_verdict(trial: Trial) -> Verdict | None:
     """The verdict as it first fell: what a demotion has put in its place is left out."""
     verdict = trial.verdict
-    if verdict is None or verdict.decision is Decision.KEEP or not was_kept(trial):
+    if verdict is None or verdict.decision is Decision.KEEP or not trial.was_kept:
         return verdict
     return Verdict(trial.number, Decision.KEEP, "kept", "kept, and demoted later", verdict.evidence)
 
