@@ -137,6 +137,19 @@ def test_what_is_odd_of_a_world_is_told(
     assert not (tmp_path / "other").exists()
 
 
+def test_a_world_that_can_not_be_made_quicker_is_left_as_it_is(
+    tmp_path: Path, question: Question, simulator: type[Fake], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simulator, "odd", {"quick": False})
+    said = lay(Place(tmp_path / "runs"), question)
+    assert "made quicker, the simulator came to other numbers" in said[0]
+    plan = YAML(typ="safe").load(Place(tmp_path / "runs").study / "evaluation.yaml")
+    assert plan["quick"] is False
+    monkeypatch.setattr(simulator, "odd", {})
+    lay(Place(tmp_path / "other"), question)
+    assert "quick" not in (Place(tmp_path / "other").study / "evaluation.yaml").read_text()
+
+
 def test_replays_that_the_simulator_has_no_measure_for(
     tmp_path: Path, question: Question, simulator: type[Fake], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -291,6 +291,46 @@ def test_where_a_look_has_effects_all_is_made_at_once(
     assert type(builder.build("ann")) is Observation and builder._feed.looked == 1
 
 
+def test_who_looks_too_late_is_shown_all_at_once_from_then_on(looking: tuple[Any, Any]) -> None:
+    from looking import looked_too_late
+
+    builder = looking[0]()
+    late = builder.build("ann")
+    builder.build("bob")
+    assert not looked_too_late()
+    with pytest.raises(RuntimeError):
+        _ = late.posts
+    assert looked_too_late() and not looked_too_late()
+    assert type(builder.build("ann")) is Observation
+
+
+@pytest.mark.parametrize("swallowed", [True, False])
+def test_a_run_in_which_somebody_looked_too_late_is_run_again(
+    lab: ModuleType, monkeypatch: pytest.MonkeyPatch, swallowed: bool
+) -> None:
+    import looking
+    import measuring
+
+    world = lab.World(market())
+    levers = world.governed({})
+    right = measuring.measure(world, levers, None, 7, 1, 2)
+    run, runs = measuring._run, []
+
+    def once_too_late(*asked: Any) -> Any:
+        runs.append(asked)
+        seen, answer = run(*asked)
+        if len(runs) > 1:
+            return seen, answer
+        looking._TOO_LATE.append("posts")
+        if swallowed:
+            return seen, answer._replace(rows=())
+        raise RuntimeError("an agent looks at posts when its turn is over")
+
+    monkeypatch.setattr(measuring, "_run", once_too_late)
+    measuring.forget()
+    assert measuring.measure(world, levers, None, 7, 1, 2) == right and len(runs) == 2
+
+
 class Others:
     """Methods that can't be cut up."""
 

@@ -84,6 +84,10 @@ def begin(folder: Path, scenario: Path, target: Path) -> str:
         simulator.run(scenario, *_HORIZON, seed)["pooled.accepted_interactions"] for seed in _SEEDS
     ]
     floor = sum(deals) / len(deals) / 2
+    if not world.quick:
+        plan = folder / "evaluation.yaml"
+        text = plan.read_text(encoding="utf-8")
+        plan.write_text(text.replace("quick: true ", "quick: false"), encoding="utf-8")
     target.write_text(written_out(scenario, levers), encoding="utf-8")
     program = folder / "program.md"
     text = program.read_text(encoding="utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from nightlab.change.keys import load_mapping
 from nightlab.governance.ledger.best import with_levers
@@ -25,20 +25,28 @@ def lay_study(
 ) -> None:
     """Lay the study of a tuning. Raises NightlabError for a world or levers that can't be tuned."""
     place.check_free()
-    levers, activity = _looked_at(question, objective, python, warn)
-    policy, added = with_floor(objective.policy, activity)
+    looked = _looked_at(question, objective, python, warn)
+    policy, added = with_floor(objective.policy, looked.activity)
     if added:
         warn(
             f"the objective has no activity floor, and nobody dealing is not toxic; added: {added}"
         )
-    scenario = with_levers(question.scenario, {lever.name: lever.value for lever in levers})
-    place.lay(question, policy, program_of(question, levers, policy), scenario.encode())
+    levers = {lever.name: lever.value for lever in looked.levers}
+    scenario = with_levers(question.scenario, levers).encode()
+    program = program_of(question, looked.levers, policy)
+    place.lay(question, policy, program, scenario, looked.quick)
 
 
-def _looked_at(
-    question: Question, objective: Objective, python: str, warn: Say
-) -> tuple[list[Lever], float]:
-    """The levers that are to move, and how active the worlds are; all is asked side by side."""
+class _Looked(NamedTuple):
+    """The levers that are to move, how active the worlds are, whether all may be run quickly."""
+
+    levers: list[Lever]
+    activity: float
+    quick: bool
+
+
+def _looked_at(question: Question, objective: Objective, python: str, warn: Say) -> _Looked:
+    """What is to be known of the worlds; all is asked side by side."""
     simulator = Simulator(LAB / "simulate.py", python)
     with ThreadPoolExecutor(question.parallel) as threads:
         try:
@@ -55,7 +63,8 @@ def _looked_at(
             _look_at(worlds, warn)
             _check_names(worlds)
             levers = chosen(question, asked.result())
-            return levers, _mean([run.result() for run in runs], _activity(objective))
+            activity = _mean([run.result() for run in runs], _activity(objective))
+            return _Looked(levers, activity, all(world.quick for world in worlds))
         except BaseException:
             threads.shutdown(wait=False, cancel_futures=True)
             simulator.end()
@@ -112,6 +121,11 @@ def _look_at(worlds: Sequence[World], warn: Say) -> None:
         if not world.repeatable:
             warn(
                 f"{world.path.name}: one seed did not come to the same twice; pairs are worth less"
+            )
+        elif not world.quick:
+            warn(
+                f"{world.path.name}: made quicker, the simulator came to other numbers; it is left"
+                " as slow as it is"
             )
         if world.ignored:
             names = one_line(", ".join(world.ignored[:5]), 120)

@@ -125,8 +125,13 @@ class Place:
             path.rename(aside / path.name)
         return aside
 
-    def lay(self, question: Question, policy: Policy, program: str, scenario: bytes) -> None:
-        """Lay the study, whole or not at all. Raises NightlabError for one that makes no sense."""
+    def lay(
+        self, question: Question, policy: Policy, program: str, scenario: bytes, quick: bool = True
+    ) -> None:
+        """Lay the study, whole or not at all. Raises NightlabError for one that makes no sense.
+
+        Without `quick` its simulator is left as slow as it is.
+        """
         from nightlab.study import open_study
 
         self.root.mkdir(parents=True, exist_ok=True)
@@ -134,12 +139,13 @@ class Place:
         self._hide()
         with tempfile.TemporaryDirectory(prefix=_LAYING, dir=self.root) as folder:
             fresh = Path(folder) / "study"
-            self._write(fresh, question, policy, program, scenario)
+            evaluation = self._evaluation(question, policy, quick)
+            self._write(fresh, question, program, scenario, evaluation)
             open_study(fresh)
             fresh.rename(self.study)
 
     def _write(
-        self, study: Path, question: Question, policy: Policy, program: str, scenario: bytes
+        self, study: Path, question: Question, program: str, scenario: bytes, evaluation: str
     ) -> None:
         """The study's files, committed, and question.json."""
         from nightlab.change.repository import init_repository
@@ -152,7 +158,7 @@ class Place:
             target = study / name
             target.parent.mkdir(exist_ok=True)
             shutil.copyfile(path, target)
-        replace_file(study / "evaluation.yaml", [self._evaluation(question, policy)])
+        replace_file(study / "evaluation.yaml", [evaluation])
         replace_file(study / "program.md", [program])
         init_repository(study, f"tuning of {question.scenario.name}")
         replace_file(study / "question.json", [json.dumps(question.fingerprint(), indent=1), "\n"])
@@ -180,7 +186,7 @@ class Place:
     def _family(self, scenarios: Sequence[Path]) -> list[tuple[str, Path]]:
         return [(f"family/{n}-{path.name}", path) for n, path in enumerate(scenarios, 2)]
 
-    def _evaluation(self, question: Question, policy: Policy) -> str:
+    def _evaluation(self, question: Question, policy: Policy, quick: bool) -> str:
         """evaluation.yaml: what simulate.py reads besides the scenario."""
         lines = [f"epochs: {question.epochs}", f"steps: {question.steps}"]
         names = [name for name, _ in self._family(question.scenarios[1:])]
@@ -193,4 +199,6 @@ class Place:
             lines.append("payoffs: true")
         if question.replays:
             lines.append(f"replays: {question.replays}")
+        if not quick:
+            lines.append("quick: false")
         return "\n".join(lines) + "\n"

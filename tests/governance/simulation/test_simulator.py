@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -23,6 +24,21 @@ from nightlab.run.environment import base_environment
 from nightlab.types import NightlabError
 
 SCRIPT = LAB / "simulate.py"
+WRONG = """
+
+right = quick
+
+
+def quick():
+    right()
+    from swarm.core.orchestrator import Orchestrator
+    made = Orchestrator.__init__
+    def better(self, config, agents):
+        made(self, config, agents)
+        for agent in agents:
+            agent.quality = agent.quality * 0.9 + 0.1
+    Orchestrator.__init__ = better
+"""
 
 
 PYTHON = [sys.executable]
@@ -52,6 +68,26 @@ def test_a_scenario_is_looked_at(tmp_path: Path) -> None:
 def test_a_clock_in_the_results_is_noticed(tmp_path: Path) -> None:
     clock = write(tmp_path / "s.yaml", market(failure={"how": "clock"}))
     assert not simulator().check(clock).repeatable
+
+
+def test_numbers_that_differ_from_those_of_the_simulator_as_it_is_are_noticed(
+    tmp_path: Path,
+) -> None:
+    """As if one of the quicker ways were wrong: everybody is a little better than they are."""
+    lab = shutil.copytree(LAB, tmp_path / "lab")
+    with (lab / "quick.py").open("a") as wrong:
+        wrong.write(WRONG)
+    scenario = write(tmp_path / "s.yaml", market())
+    asked = Simulator(lab / "simulate.py", PYTHON[0], 60)
+    world = asked.check(scenario)
+    assert world.repeatable and not world.quick
+    assert simulator().check(scenario).quick
+    horizon = (2, 5, 7)
+    right = simulator().run(scenario, *horizon)
+    assert asked.run(scenario, *horizon) != right
+    plan = lab / "evaluation.yaml"
+    plan.write_text(plan.read_text().replace("quick: true", "quick: false"))
+    assert asked.run(scenario, *horizon) == right and asked.check(scenario).quick
 
 
 def test_levers_come_with_ranges(tmp_path: Path) -> None:

@@ -45,8 +45,9 @@ class World:
     `needs` are the reasons why it can't be run here (a model, the network); `ignored` are keys of
     its governance section that the simulator's loader drops; `metrics` are those of an evaluation.
     `world` is a hash of all that is no lever, for `world:` in evaluation.yaml, `replays` says
-    whether the simulator can compare a run with its replays, and `repeatable` whether one seed
-    came to the same twice, in one process and in a fresh one.
+    whether the simulator can compare a run with its replays, `repeatable` whether one seed came
+    to the same twice, in one process and in a fresh one, and `quick` whether also where the
+    simulator was left as slow as it is.
     """
 
     path: Path
@@ -61,6 +62,7 @@ class World:
     world: str = ""
     repeatable: bool = True
     replays: bool = True
+    quick: bool = True
 
 
 class Simulator:
@@ -194,7 +196,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 _OF_A_WORLD = (
     "name", "epochs", "steps", "agents", "governance", "needs", "ignored", "metrics", "world",
-    "repeatable", "replays",
+    "repeatable", "replays", "quick",
 )  # fmt: skip
 
 

@@ -27,6 +27,9 @@ _READ = {"_feed", "_network", "apply_noise", "_get_artifacts_for_agent"}
 _TURNS = ("_select_action", "_complete_interaction")
 """After the first an agent has chosen what to do; before the second it has agreed to a deal."""
 
+_TOO_LATE: list[str] = []
+_GIVEN_UP: list[bool] = []
+
 _HOOKS = ("on_pre_observation", "build_observation_fields")
 
 
@@ -47,6 +50,18 @@ def look_when_asked() -> None:
         setattr(orchestrator, name, _ends_turn(turn, first))
 
 
+def looked_too_late() -> bool:
+    """Whether an agent has looked at something when its turn was over. Then all is made at once.
+
+    What was run is wrong, though the simulator may have gone on: it is to be run again.
+    """
+    late = bool(_TOO_LATE)
+    if late:
+        _GIVEN_UP.append(True)
+        _TOO_LATE.clear()
+    return late
+
+
 def _glance(build: Any, view: Any, handler: Any, made: dict[str, Make]) -> Any:
     """In place of a builder's method: what it would make, to be made later."""
     at_once = [name for name, make in made.items() if "_task_pool" in make.__code__.co_names]
@@ -55,7 +70,7 @@ def _glance(build: Any, view: Any, handler: Any, made: dict[str, Make]) -> Any:
     def glance(self: Any, agent_id: str) -> Any:
         own = self.__dict__
         noise = getattr(own["_config"], "observation_noise_probability", 1)
-        if noise > 0 or own["_spawn_tree"] is not None:
+        if noise > 0 or own["_spawn_tree"] is not None or _GIVEN_UP:
             return build(self, agent_id)
         heard = _that_say_something(self, handler)
         seen = object.__new__(view)
@@ -149,6 +164,7 @@ class _Look:
             raise AttributeError(self.name)
         builder, agent_id, turn, now = seen.__dict__["seen_by"]
         if now["turn"] is not turn:
+            _TOO_LATE.append(self.name)
             raise RuntimeError(f"an agent looks at {self.name} when its turn is over")
         value = seen.__dict__[self.name] = self.make(builder, agent_id)
         return value

@@ -32,6 +32,7 @@ from typing import Any, NamedTuple
 
 try:
     from measuring import Answer, Metrics, forget, illusion_delta, knows_incoherence, measure
+    from steady import stay_plain
     from world import World, fields, ignored, nearest, read_mapping, simulator, world_of
 except ImportError as error:
     if __name__ == "__main__":
@@ -47,7 +48,10 @@ CANARY = (7, 2, 5)
 
 
 class Plan(NamedTuple):
-    """evaluation.yaml: how long a run is, over which scenarios, and how they are combined."""
+    """evaluation.yaml: how long a run is, over which scenarios, and how they are combined.
+
+    Without `quick` the simulator is left as slow as it is.
+    """
 
     epochs: int = 10
     steps: int = 10
@@ -57,6 +61,7 @@ class Plan(NamedTuple):
     replays: int = 0
     payoffs: bool = False
     world: str | None = None
+    quick: bool = True
 
     @property
     def granted(self) -> int:
@@ -234,7 +239,7 @@ def check(asked: argparse.Namespace) -> None:
         "metrics": sorted(first.metrics),
         "world": world.hash,
         "replays": knows_incoherence(),
-        "repeatable": repeats(world, levers, asked.scenario, first),
+        **canary(world, levers, asked.scenario, first),
     }
     if asked.json:
         print(_dump(said), end="")
@@ -242,17 +247,25 @@ def check(asked: argparse.Namespace) -> None:
         print("\n".join(f"{name}: {value}" for name, value in said.items()))
 
 
-def repeats(world: World, levers: Any, scenario: str, first: Answer) -> bool:
-    """The canary: whether a seed comes to the same again, here and in a fresh process."""
+def canary(world: World, levers: Any, scenario: str, first: Answer) -> dict[str, bool]:
+    """Whether a seed comes to the same again, here and in fresh processes: `repeatable`, also
+    where the simulator is left as slow as it is: `quick`."""
     forget()
-    again = measure(world, levers, None, *CANARY)
+    again = measure(world, levers, None, *CANARY) == first
+    quick = _afresh(scenario, "--plain") == strict(first.metrics)
+    same = quick or _afresh(scenario) == strict(first.metrics)
+    return {"repeatable": again and same, "quick": quick}
+
+
+def _afresh(scenario: str, *words: str) -> Any:
+    """The metrics of the canary in a process of its own."""
     seed, epochs, steps = (str(number) for number in CANARY)
     horizon = ["--seed", seed, "--epochs", epochs, "--steps", steps]
-    command = [sys.executable, __file__, "run", scenario, *horizon, "--json"]
+    command = [sys.executable, __file__, "run", scenario, *horizon, "--json", *words]
     fresh = subprocess.run(command, capture_output=True, text=True, timeout=120)
     if fresh.returncode:
         raise ValueError(fresh.stderr.strip().splitlines()[-1] if fresh.stderr else "it crashed")
-    return again == first and json.loads(fresh.stdout)["metrics"] == strict(first.metrics)
+    return json.loads(fresh.stdout)["metrics"]
 
 
 def _dump(document: Any) -> str:
@@ -295,6 +308,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
             command.add_argument("--export-csv", metavar="DIR")
             command.add_argument("--quiet", "-q", action="store_true", help="print no table")
             command.add_argument("--settings", action="store_true", help=argparse.SUPPRESS)
+            command.add_argument("--plain", action="store_true", help=argparse.SUPPRESS)
         if ask is levers:
             command.add_argument("--payoffs", action="store_true", help="payoffs are levers too")
             command.add_argument("--pinned", action="append", default=[], metavar="LEVER")
@@ -333,6 +347,8 @@ def main() -> None:
     if parent := os.environ.pop("NIGHTLAB_PARENT", ""):
         leave_with(int(parent))
     try:
+        if getattr(asked, "plain", False) or not read_plan().quick:
+            stay_plain()
         asked.ask(asked)
     except (ValueError, ImportError, OSError) as error:
         said = " ".join(str(error).split())

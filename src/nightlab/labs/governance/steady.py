@@ -24,11 +24,20 @@ from quick import quick
 MOST_IDS = 10_000
 
 
+_QUICKER = (quick, ask_no_idle_lever, look_when_asked)
+_PLAIN: list[bool] = []
+
+
+def stay_plain() -> None:
+    """Leave out what only makes the simulator quicker, if nothing has been run yet."""
+    _PLAIN.append(True)
+
+
 @cache
 def steady() -> None:
     """Apply every patch, once in a process."""
     logging.getLogger("swarm").setLevel(logging.ERROR)
-    for patch in (rank_posts_by_order, count_ids, quick, ask_no_idle_lever, look_when_asked):
+    for patch in (rank_posts_by_order, count_ids, *(() if _PLAIN else _QUICKER)):
         patch()
     gc.collect()
     gc.freeze()  # what was imported need not be looked through again and again
