@@ -7,6 +7,8 @@
 Speed: the same scenarios, panel, horizon and number of iterations, command by command in turns; a
 figure is the median of the repeats. An evaluation is one configuration with one seed. Those that a
 warm process remembered are counted apart: what took less than half of the quickest simulation.
+Answers are evaluations and those of ideas that led to where the loop had been: upstream runs them
+again, Nightlab knows them.
 
 Worth: each loop gets the same wall time, start and all. What it ends with is measured at 10 x 10 on
 20 seeds that nobody has used, pair by pair with the scenario as it came: pooled toxicity, welfare,
@@ -38,7 +40,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tunings import Failed, Tuned, Way, governance, run, tuned
+from tunings import PANEL, Failed, Tuned, Way, governance, run, tuned
 
 from nightlab.change.keys import load_mapping
 from nightlab.governance.place import LAB
@@ -47,6 +49,7 @@ from nightlab.types import Metrics, Outcome
 
 RESULTS = Path(__file__).parent / "results"
 SCENARIOS = LAB / "scenarios"
+SEEDS = len(PANEL.split(","))
 HELD_OUT = range(910_001, 910_021)
 LONG = {"epochs": 10, "steps": 10}
 SEEDS_MOVES = ("--propose", "seed", "--levers", "seed", "--keep", "any")
@@ -104,6 +107,11 @@ class Speed:
         return self.runs / self.loop
 
     @property
+    def answers_a_second(self) -> float:
+        """Evaluations that ideas asked for, with those of repeats: what is known is not run."""
+        return (self.runs + (0 if self.remembered is None else self.repeats * SEEDS)) / self.loop
+
+    @property
     def ideas_a_second(self) -> float:
         return self.ideas / self.loop
 
@@ -145,6 +153,8 @@ def speed_rows(found: Sequence[Speed]) -> list[dict[str, str]]:
                 "loop alone": f"{_median(group, 'loop'):.2f} s",
                 "evaluations a second": f"{_median(group, 'a_second'):.0f}",
                 "evaluations, of upstream's": _ratio(group, theirs, "a_second"),
+                "answers a second": f"{_median(group, 'answers_a_second'):.0f}",
+                "answers, of upstream's": _ratio(group, theirs, "answers_a_second"),
                 "ideas a second": f"{_median(group, 'ideas_a_second'):.0f}",
                 "ideas, of upstream's": _ratio(group, theirs, "ideas_a_second"),
             }

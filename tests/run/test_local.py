@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import Iterator
@@ -309,10 +310,11 @@ def test_nothing_is_left_open_after_many_runs(setting: Setting, end: str) -> Non
     def count() -> int:
         return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
+    gc.collect()  # what other tests have left, it closes now
     with setting.runner(parallel=2) as runner:
         before = count()
         for run in range(1, 11):
             runner.start(setting.job(run, f"{RUN}{end}\n"))
             gather(runner, 1)
-        assert count() == before
+        assert count() <= before
         assert runner.ended == {}
