@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,8 +19,10 @@ from nightlab.governance.lay import chosen, lay_study
 from nightlab.governance.mutation import TOGGLES, TUNABLES
 from nightlab.governance.objective import read_objective
 from nightlab.governance.place import Place
+from nightlab.governance.program import program_of
 from nightlab.governance.question import Question, differences
 from nightlab.governance.simulation.simulator import Lever, Simulator, World
+from nightlab.program.policy import parse_policy
 from nightlab.remember.lock import Lock
 from nightlab.remember.replace import replace_file
 from nightlab.study import open_study
@@ -61,11 +64,27 @@ def test_which_levers_move(question: Question) -> None:
     assert names(question, levers=("governance.audit_probability",)) == switched
 
 
+def test_a_toggle_that_nobody_named_stays_on(question: Question) -> None:
+    on = [dataclasses.replace(LEVERS[0], value=True), *LEVERS[1:]]
+    policy = parse_policy("PRIMARY: minimize toxicity_rate")
+
+    def pinned(levers: tuple[str, ...], there: list[Lever]) -> list[str]:
+        asked = asking(question, levers=levers)
+        text = program_of(asked, chosen(asked, there), policy)
+        return re.findall(r"pinned: (.*)", text)
+
+    assert pinned(("audit_probability",), on) == ['["governance.audit_enabled"]']
+    assert pinned(("audit_probability",), LEVERS) == ["[]"], "it may be switched on"
+    assert pinned(("audit_probability", "audit_enabled"), on) == ["[]"]
+    assert pinned(("all",), on) == pinned(("seed",), on) == ["[]"]
+
+
 @pytest.mark.parametrize(
     ("other", "said"),
     [
         ({"levers": ("bandwith_cap",)}, r'--levers: bandwith_cap .*did you mean "bandwidth_cap"'),
         ({"pinned": ("staking_enabled",)}, "--pin: staking_enabled does nothing in market.yaml"),
+        ({"levers": ("payoff.theta",)}, "--levers: payoff.theta is the world's; --payoffs moves"),
         ({"levers": ("bandwidth_cap",), "pinned": ("bandwidth_cap",)}, "no lever .* may move"),
     ],
 )

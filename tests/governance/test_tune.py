@@ -218,7 +218,7 @@ def test_the_same_call_after_all_is_done_leaves_every_file_as_it_is(user: User) 
     tuned = Tuned(user)
     tuned.run(2)
     assert files_of(user) == before
-    assert tuned.warned == ["2 iterations are done; a larger --iterations goes on"]
+    assert tuned.warned == ["2 iterations are done; a larger --iterations makes more"]
     (user.root / "report.md").unlink()
     Tuned(user).run(2)
     assert (user.root / "report.md").exists(), "what is missing is made good"

@@ -75,6 +75,20 @@ def test_the_boundary_is_always_a_number(alpha: float, freedom: float) -> None:
 # -- the error budget ----------------------------------------------------------------------------
 
 
+def test_what_was_demoted_has_earned_its_credit_all_the_same() -> None:
+    """Later tests have spent it; a demotion by a guardrail says nothing of luck in the metric."""
+    demoted = judged(2, Decision.DISCARD, 0.05)
+    verdict = Verdict(2, Decision.DISCARD, "guardrail", "", {"level": 0.05})
+    again = trial(2, {7: 1.0}, Purpose.REPLICATE).runs
+    demoted = replace(demoted, verdict=verdict, runs=again)
+    base, rest = trial(0, {7: 1.0}), [judged(n, Decision.DISCARD, 0.03) for n in (1, 3)]
+    kept = history(base, base, rest[0], judged(2, Decision.KEEP, 0.05), rest[1])
+    later = history(base, base, rest[0], demoted, rest[1])
+    assert error_left(later, 0.05) == error_left(kept, 0.05)
+    plain = history(base, base, rest[0], judged(2, Decision.DISCARD, 0.05), rest[1])
+    assert error_left(plain, 0.05) < error_left(kept, 0.05)
+
+
 def test_tests_spend_the_error_and_keeps_earn_it_back() -> None:
     base = trial(0, {})
     fresh = error_left(history(base, base), 0.05)

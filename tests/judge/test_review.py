@@ -139,6 +139,50 @@ def test_the_last_before_it_that_still_meets_the_policy_takes_its_place() -> Non
     assert alone is not None and alone.evidence["to"] == 0
 
 
+def test_of_many_metrics_one_is_a_little_beyond_by_luck() -> None:
+    """What demotes where it is the only metric is too little where it is one of twenty."""
+    values = {seed: 9.9 + 0.3 * (seed % 3 - 1) - 1.03 for seed in (*PANEL, *LATER)}
+
+    def told(others: int) -> Verdict | None:
+        policy = parse_policy("PRIMARY: minimize m\nGUARDRAILS:\n- w* must not decrease by > 1")
+        held = {f"w{number}": 10.0 for number in range(others)}
+        base, trial = history(BASE).baseline, kept(1, values)
+        base, trial = (
+            replace(t, runs=tuple(replace(r, metrics={**r.metrics, **held}) for r in t.runs))
+            for t in (base, trial)
+        )
+        now = history(BASE, trial)
+        return reviewed(policy, replace(now, baseline=base, incumbent=trial, trials=[trial]))
+
+    assert told(0) is not None and told(20) is None
+
+
+def test_the_line_goes_through_what_was_demoted_and_its_successor_gives_way_to_what_stands() -> (
+    None
+):
+    """3 was built on 2, which was demoted while 3 was in flight."""
+    first, second, third = (kept(number, BASE) for number in (1, 2, 3))
+    second = replace(
+        second, parent="c1", verdict=Verdict(2, Decision.DISCARD, "guardrail", "it broke a rule")
+    )
+    failed = Run(900, 3, 8, Purpose.REPLICATE, "", 0.0, Outcome.CRASH)
+    third = replace(third, parent="c2", runs=(*third.runs, failed))
+    now = replace(history(BASE, first, second, third), kept=(1, 3))
+    assert [trial.number for trial in now.lineage()] == [1, 2, 3]
+    verdict = SeedwiseJudge(GUARDED, JudgeSettings()).decide(now)
+    assert verdict is not None and (verdict.trial, verdict.evidence["to"]) == (3, 1)
+
+
+def test_one_stray_failure_of_the_baseline_is_not_a_want_of_seeds() -> None:
+    now = history(BASE, kept(1, BASE))
+    stray = Run(900, 0, 9, Purpose.REPLICATE, "", 0.0, Outcome.CRASH)
+    runs = now.baseline.runs
+    assert not replace(now, baseline=replace(now.baseline, runs=(*runs, stray))).only_panel
+    panel = tuple(run for run in runs if run.purpose is Purpose.BASELINE)
+    assert replace(now, baseline=replace(now.baseline, runs=(*panel, stray))).only_panel
+    assert not replace(now, baseline=replace(now.baseline, runs=panel)).only_panel
+
+
 def test_a_percentage_is_of_the_baseline_seed_by_seed() -> None:
     """By a tenth on every seed: no noise at all, however the seeds differ."""
     policy = parse_policy("PRIMARY: minimize m\nGUARDRAILS:\n- w must not decrease by > 5%")

@@ -77,8 +77,7 @@ VALUES: dict[str, object] = {
         ("g.audit", "g.audit_enabled"),
         ("g.audit_deep_rate", ""),  # by the longest name, which is on
         ("g.auditor_rate", ""),
-        ("g.sybil_rate", "g.sybil_detection_enabled"),
-        ("g.memory_size", ""),  # one of two is on
+        ("g.sybil_rate", ""),  # of one word with a toggle, which may be about something else
         ("g.memory_gate_size", "g.memory_gate_enabled"),
         ("g.audit_enabled", ""),
         ("g.audit_wide_enabled", ""),

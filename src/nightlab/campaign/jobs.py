@@ -74,9 +74,15 @@ class Jobs:
 
 
 def cut_off(record: Record) -> list[Wanted]:
-    """The runs that were in flight when a session ended, in the order in which they had begun."""
+    """The runs that were in flight when a session ended, in the order in which they had begun.
+
+    Of open trials and those that stand: to what else was cut off nothing hangs any more.
+    """
     cut: dict[Wanted, int] = {}
+    standing = {0, *record.kept}
     for trial in (record.baseline, *record.trials):
+        if trial.verdict is not None and trial.number not in standing:
+            continue
         for run in trial.runs:
             wanted = Wanted(trial.number, run.seed, run.purpose)
             cut.pop(wanted, None)

@@ -99,6 +99,8 @@ def chosen(question: Question, levers: Sequence[Lever]) -> list[Lever]:
     for option, names in (("levers", wanted), ("pin", question.pinned)):
         for name in map(lever_of, names):
             if name not in by_name:
+                if name.startswith("payoff.") and not question.payoffs:
+                    raise NightlabError(f"--{option}: {name} is the world's; --payoffs moves them")
                 known = did_you_mean(name, by_name)
                 raise NightlabError(
                     f"--{option}: {name} does nothing in {question.scenario.name}{known};"

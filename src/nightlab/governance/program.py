@@ -8,7 +8,7 @@ from typing import Any
 
 from nightlab.governance.ledger.record import SECTION
 from nightlab.governance.ledger.record import lever as lever_of
-from nightlab.governance.question import Question
+from nightlab.governance.question import SEED_LEVERS, Question
 from nightlab.governance.simulation.simulator import Lever
 from nightlab.program.edit import space_lines
 from nightlab.program.policy import Policy
@@ -42,14 +42,16 @@ judge: {judge}
 ```
 """
 
+_GROUPS = frozenset({"all", SEED_LEVERS})
 _PROPOSERS = {"seed": "nightlab.governance.mutation:Mutation"}
 
 
 def program_of(question: Question, levers: Sequence[Lever], policy: Policy) -> str:
     """The whole text."""
     known = {each.name for each in levers}
-    names = map(lever_of, question.pinned)
-    pinned = [dotted(name) for name in names if name in known]
+    named = {lever_of(name) for name in question.levers}
+    names = [*map(lever_of, question.pinned), *_left_on(levers, named)]
+    pinned = [dotted(name) for name in dict.fromkeys(names) if name in known]
     return _PROGRAM.format(
         scenario=one_line(question.scenario.stem, 100),
         epochs=question.epochs,
@@ -64,6 +66,14 @@ def program_of(question: Question, levers: Sequence[Lever], policy: Policy) -> s
         stop=f"stop: {{plateau: {question.plateau}}}\n" if question.plateau else "",
         policy="\n".join(policy.sentences()),
     )
+
+
+def _left_on(levers: Sequence[Lever], named: set[str]) -> list[str]:
+    """The toggles that nobody named, where levers are named: one that is on stays so."""
+    if named <= _GROUPS:
+        return []
+    toggles = {toggle for lever in levers if lever.name in named for toggle in lever.when}
+    return [each.name for each in levers if each.name in toggles - named and each.value is True]
 
 
 def _propose(question: Question) -> dict[str, object]:

@@ -76,7 +76,7 @@ class Tuning:
         """Work until there are so many iterations. Returns who has told of them."""
         done = _opened(study)
         if done and done >= iterations:
-            self.warn(f"{done} iterations are done; a larger --iterations goes on")
+            self.warn(f"{done} iterations are done; a larger --iterations makes more")
         spoken = (self.say, self.warn, self.width)
         telling = Telling(self.question, self.place, self.objective, *spoken)
         campaign, self.why = study.run(

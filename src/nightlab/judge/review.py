@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from statistics import NormalDist
+
 from nightlab.judge.incumbent import missing_runs
 from nightlab.judge.limits import findings
 from nightlab.judge.rules import Finding
@@ -18,8 +21,9 @@ from nightlab.types import (
     one_line,
 )
 
-_SURE = 1.0
-"""A rule counts as broken, or as kept, where the estimate is so many standard errors beyond it."""
+_SURE = NormalDist().cdf(1.0)
+"""A rule counts as broken, or as held, where luck explains what lies beyond with less than the
+rest to one: of one metric, where it is more than one standard error."""
 
 
 def reviewing_runs(policy: Policy, history: History) -> list[Wanted]:
@@ -31,10 +35,10 @@ def reviewing_runs(policy: Policy, history: History) -> list[Wanted]:
     trial = history.incumbent
     if not (policy.guardrails and _met_more(trial)):
         return []
+    found = findings(policy, history, trial)
+    sure = _errors(found)
     unclear = [
-        finding
-        for finding in findings(policy, history, trial)
-        if finding.rule == "guardrail" and finding.beyond > -_SURE * finding.error
+        each for each in found if each.rule == "guardrail" and each.beyond > -sure * each.error
     ]
     seeds = list(trial.values(history.metric)) if unclear else []
     return missing_runs(history.baseline, seeds, Purpose.REPLICATE, COMPARED)
@@ -87,8 +91,15 @@ def _met_more(trial: Trial) -> bool:
 
 def _broken(policy: Policy, history: History, trial: Trial) -> list[Finding]:
     """The rules that it breaks by more than the noise of its own seeds."""
-    return [
-        finding
-        for finding in findings(policy, history, trial)
-        if not finding.passed and finding.beyond > _SURE * finding.error
-    ]
+    found = findings(policy, history, trial)
+    sure = _errors(found)
+    return [each for each in found if not each.passed and each.beyond > sure * each.error]
+
+
+def _errors(found: Sequence[Finding]) -> float:
+    """How many standard errors make sure: of many metrics one is far off by luck more easily.
+
+    Source: Šidák, Rectangular Confidence Regions for the Means of Multivariate Normal
+    Distributions, 1967.
+    """
+    return NormalDist().inv_cdf(_SURE ** (1 / max(1, len(found))))

@@ -98,7 +98,7 @@ class SeedwiseJudge:
         if baseline or not self._measured(history):
             return baseline
         if history.closing:
-            if single or history.baseline.failed:
+            if single or history.only_panel:
                 return []
             return confirming_runs(history, self.noise.measure(history), self.settings.confirm)
         if validation := self._validation(history):
@@ -116,7 +116,7 @@ class SeedwiseJudge:
 
     def closing_runs(self, history: History) -> int:
         """How many runs it would want before the report, for this incumbent or for a new one."""
-        if self._deterministic(history) or history.baseline.failed:
+        if self._deterministic(history) or history.only_panel:
             return 0
         count = self.settings.confirm
         best = confirming_left(history.incumbent, history, count) or count
@@ -186,7 +186,9 @@ class SeedwiseJudge:
         failed = history.incumbent.failed
         if history.incumbent.number == 0 or failed is None:
             return False
-        return not history.baseline.failed or failed.seed in history.seeds
+        theirs = history.baseline.failed
+        same = theirs is not None and theirs.seed == failed.seed
+        return failed.seed in history.seeds or not (history.only_panel or same)
 
     def _weigh(self, history: History, trial: Trial) -> Verdict | None:
         """A verdict on what is measured so far; None where more runs are needed."""
@@ -328,7 +330,7 @@ class SeedwiseJudge:
     def _fresh(self, history: History) -> bool:
         """Whether seeds beyond the panel count; not where the baseline itself fails on them."""
         wished = self.settings.keep == "evidence" and self.settings.panel == "fresh"
-        return wished and not history.baseline.failed
+        return wished and not history.only_panel
 
     def _opponent(self, history: History) -> Opponent:
         return Opponent(history, self._fresh(history) and not self._deterministic(history))
@@ -437,8 +439,8 @@ def _unfit(history: History) -> Verdict:
     """The incumbent failed on another seed, or in a longer run: it gives way to the one before."""
     trial = history.incumbent
     failure = _failure(trial)
-    line = [each.number for each in history.lineage()]
-    before = line[-2] if len(line) > 1 else 0
+    line = [each.number for each in history.lineage()[:-1] if each.number in history.kept]
+    before = line[-1] if line else 0
     reason = f"it failed when it was run again: {failure.reason}"
     return Verdict(
         trial.number, Decision.DISCARD, failure.rule, reason, {**failure.evidence, "to": before}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nightlab.types import Decision, History
+from nightlab.types import History
 
 _START = 5.0
 """A campaign begins with the credit of so many keeps."""
@@ -17,15 +17,15 @@ def error_left(history: History, false_keeps: float) -> float:
     Alpha-investing: a test at level a costs a / (1 - a) if it keeps nothing, and a keep earns
     `false_keeps`. The expected number of false keeps is then at most `false_keeps` times the
     expected number of keeps plus five. Source: Foster & Stine, Alpha-investing: a procedure for
-    sequential control of expected false discoveries, 2008.
+    sequential control of expected false discoveries, 2008. What was demoted since was kept by its
+    test, and later tests have spent what it earned.
     """
     left = _START * false_keeps
     for trial in history.trials:
         verdict = trial.verdict
         level = verdict.evidence.get("level") if verdict else None
         if verdict and level:
-            kept = verdict.decision is Decision.KEEP
-            left += false_keeps if kept else -level / (1 - level)
+            left += false_keeps if trial.was_kept else -level / (1 - level)
     return left
 
 

@@ -39,19 +39,13 @@ def grouped(names: Iterable[str], space: Mapping[str, Parameter]) -> dict[str, l
 def switched_off(name: str, values: Mapping[str, object]) -> str:
     """The toggle beside a parameter that switches it off, by their names; "" where none does.
 
-    `a.tax_rate` goes by `a.tax_enabled`. Where there is none of that name, it goes by all toggles
-    of its first word, and one that is on is enough.
+    `a.tax_rate` goes by `a.tax_enabled`, the longest such name.
     """
     section, dot, last = name.rpartition(".")
-    if last.endswith(_TOGGLE):
-        return ""
-    start, words = f"{section}{dot}", last.split("_")
-    longest_first = range(len(words), 0, -1)
-    named = [f"{start}{'_'.join(words[:count])}{_TOGGLE}" for count in longest_first]
-    own = [toggle for toggle in named if toggle in values][:1]
-    family = re.compile(rf"{re.escape(start + words[0])}_[^.]*(?<={_TOGGLE})")
-    toggles = own or [each for each in values if family.fullmatch(each)]
-    return toggles[0] if toggles and all(values[each] is False for each in toggles) else ""
+    words = [] if last.endswith(_TOGGLE) else last.split("_")
+    stems = ["_".join(words[:count]) for count in range(len(words), 0, -1)]
+    toggles = [toggle for stem in stems if (toggle := f"{section}{dot}{stem}{_TOGGLE}") in values]
+    return toggles[0] if toggles and values[toggles[0]] is False else ""
 
 
 def told(names: Iterable[str], space: Mapping[str, Parameter]) -> str:

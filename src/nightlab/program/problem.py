@@ -10,6 +10,9 @@ from ruamel.yaml.error import MarkedYAMLError
 
 from nightlab.types import NightlabError
 
+_MOST_KNOWN = 20
+"""So many names of what there is are told."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -39,7 +42,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
     if near:
         return f'; did you mean "{near[0]}"?'
-    return f"; known: {', '.join(names)}" if names else ""
+    more = f" and {len(names) - _MOST_KNOWN} more" if len(names) > _MOST_KNOWN else ""
+    return f"; known: {', '.join(names[:_MOST_KNOWN])}{more}" if names else ""
 
 
 def yaml_mistake(error: Exception) -> str:

@@ -162,7 +162,7 @@ class Processes:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(pid, signal.SIGKILL)
         self._alive.clear()
-        return NightlabError("the process warden died; run `nightlab run` again")
+        return NightlabError("the process warden died; give the same command again")
 
     def _note(self, message: dict[str, object]) -> None:
         if "ended" in message:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nightlab.types.trial import IMPORTED_SEED, Trial, measured_here
-from nightlab.types.words import Decision, Direction, Parameters, Purpose
+from nightlab.types.words import Direction, Outcome, Parameters, Purpose
 
 
 @dataclass(frozen=True)
@@ -51,17 +51,25 @@ class History:
         """A trial by number, 0 for the baseline."""
         return self.trials[number - 1] if number else self.baseline
 
+    @property
+    def only_panel(self) -> bool:
+        """Whether the experiment knows no seeds but the panel's: the baseline fails on others."""
+        failed, runs = self.baseline.failed, self.baseline.runs
+        beyond = any(r.purpose is Purpose.REPLICATE and r.outcome is Outcome.OK for r in runs)
+        return failed is not None and not (beyond and failed.purpose is Purpose.REPLICATE)
+
     def lineage(self) -> tuple[Trial, ...]:
         """The trials whose changes are in the incumbent, the oldest first.
 
         With parallel runs a kept trial may have been built beside another one, and not on it; the
-        one that was beaten is then not among the incumbent's ancestors.
+        one that was beaten is then not among the incumbent's ancestors. One that was demoted is,
+        where the incumbent had been built on it before.
         """
         made: dict[str, Trial] = {}
         below: dict[int, Trial] = {}
         for trial in self.trials:  # a commit may be there twice, in an imported table
             below[trial.number] = made.get(trial.parent, self.baseline)
-            if trial.verdict and trial.verdict.decision is Decision.KEEP:
+            if trial.was_kept:
                 made[trial.commit] = trial
         line, trial = [], self.incumbent
         while trial.number:

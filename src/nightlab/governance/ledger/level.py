@@ -11,10 +11,11 @@ from nightlab.types import COMPARED, History, Outcome, Purpose, Trial
 def levels(history: History, trial: Trial, metrics: Iterable[str]) -> dict[str, float | None]:
     """Each metric of a candidate, on the level of the baseline's mean over its panel.
 
-    One has its mean difference from the trial that the judge set it against, added to the level of
-    that one, so that its place shows the sign of its gain; or from the baseline, where it met other
-    seeds than that trial. Who met exactly the panel, as those have, has the plain mean. A rate that
-    nobody saw below zero is not put there by such a sum. None where a run lacks the metric.
+    Of the primary metric that is the gain which the judge found, on the level of the trial that it
+    was judged against. Of others it is the mean difference from that trial on the same seeds, or
+    from the baseline, where it met other seeds than that trial. Who met exactly the panel, as those
+    have, has the plain mean. A rate that nobody saw below zero is not put there by such a sum. None
+    where a run lacks the metric.
     """
     return {name: _level(history, trial, name, frozenset({trial.number})) for name in metrics}
 
@@ -27,15 +28,25 @@ def _level(history: History, trial: Trial, metric: str, seen: frozenset[int]) ->
     others = _compared_with(history, trial)
     if not trial.number or _all_met_the_panel(history, metric, trial, *others):
         return _mean(values.values())
+    gain = _gain(trial) if metric == history.metric else None
     for other in others:
         known = other.values(metric, COMPARED)
-        if other.number in seen or not values.keys() <= known.keys():
+        if other.number in seen or (gain is None and not values.keys() <= known.keys()):
             continue
         level = _level(history, other, metric, seen | {other.number})
         if level is not None:
-            placed = level + _mean(value - known[seed] for seed, value in values.items())
+            if gain is None:
+                placed = level + _mean(value - known[seed] for seed, value in values.items())
+            else:
+                placed = level + history.direction.sign * gain
             return max(0.0, placed) if min((*values.values(), *known.values())) >= 0 else placed
     return _mean(values.values())
+
+
+def _gain(trial: Trial) -> float | None:
+    """By how much the judge found it better than the one that it was set against."""
+    found = trial.verdict.evidence.get("gain") if trial.verdict else None
+    return found if isinstance(found, float) and math.isfinite(found) else None
 
 
 def _compared_with(history: History, trial: Trial) -> list[Trial]:

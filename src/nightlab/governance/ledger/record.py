@@ -90,7 +90,8 @@ def averages(
 def panel_runs(trial: Trial) -> list[Run]:
     """The runs that decided about a trial, and for the baseline those that it was measured by."""
     purpose = Purpose.PANEL if trial.number else Purpose.BASELINE
-    return [run for run in trial.runs if run.purpose is purpose and run.outcome is not None]
+    unfinished = (None, Outcome.INTERRUPTED)
+    return [r for r in trial.runs if r.purpose is purpose and r.outcome not in unfinished]
 
 
 def good_runs(trial: Trial, purposes: Iterable[Purpose]) -> list[Run]:

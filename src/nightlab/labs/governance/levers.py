@@ -60,6 +60,7 @@ class Screening:
         self.now = {name: getattr(levers, name) for name in loading(kind)}
         self.ranges = {name: range_of(kind, name, now) for name, now in self.now.items()}
         self.toggles = [name for name in self.ranges if is_toggle(name, self.ranges[name])]
+        measure(world, levers, self.payoff, SEEDS[0], EPOCHS, STEPS)  # a world that can't be run
 
     def differs(self, one: Values, other: Values, payoff: Values | None = None) -> bool:
         """Whether anything that is measured differs with any seed; no, where a value is refused."""

@@ -226,7 +226,7 @@ def _seeds(facts: Facts) -> Iterator[str]:
     same = f"Every decision used the same {counted(len(history.seeds), 'seed')} ({seeds})"
     if measure_noise(history).deterministic:
         yield f"Runs gave the same on every seed ({seeds}), so one run decided about each trial."
-    elif judge.keep == "any" or judge.panel == "fixed" or history.baseline.failed:
+    elif judge.keep == "any" or judge.panel == "fixed" or history.only_panel:
         yield (
             f"{same}: what is good on these by luck was kept for it, and stays flattered. `judge:"
             " {keep: evidence, panel: fresh}` measures again what was kept."
